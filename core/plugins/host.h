@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The services that a plugin gets from the host: one HostTable a plugin.
+#ifndef BRAID_CORE_PLUGINS_HOST_H_
+#define BRAID_CORE_PLUGINS_HOST_H_
+
+#include <braid/plugin.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/plugins/file_cache.h"
+
+namespace braid {
+
+// Nanoseconds of CLOCK_MONOTONIC: the clock of every deadline and timestamp in the ABI.
+uint64_t HostNow();
+
+// Writes "braid: warning: ID: text" to stderr if BRAID_LOG lets the level through (error, warning, info,
+// debug or 1 to 4; default warning). [any thread]
+void HostLog(int32_t level, std::string_view id, std::string_view text);
+int32_t HostLogLevel();
+// Sends the lines elsewhere, for applications and tests; null restores stderr.
+using LogSink = void (*)(void* argument, int32_t level, std::string_view id, std::string_view text);
+void SetLogSink(LogSink sink, void* argument);
+
+class HostTable {
+ public:
+  // cache_dir "": $BRAID_CACHE_DIR, else $XDG_CACHE_HOME/braid, else ~/.cache/braid (no cache for elevated
+  // processes).
+  HostTable(std::string plugin_id, const std::string& cache_dir);
+  HostTable(const HostTable&) = delete;
+  HostTable& operator=(const HostTable&) = delete;
+  const braid_host* table() const { return &table_; }
+  const std::string& id() const { return id_; }
+  void set_id(std::string id);  // once the plugin has told it; before it is used by others
+  FileCache* cache();
+
+ private:
+  braid_host table_;
+  std::string id_;
+  std::string cache_dir_;
+  std::unique_ptr<FileCache> cache_;
+};
+
+}  // namespace braid
+
+#endif  // BRAID_CORE_PLUGINS_HOST_H_

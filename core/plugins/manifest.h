@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// NAME.braid.json, the file beside a plugin's library. Reading it runs none of the plugin's code.
+//
+//   {"id": "vulkan", "library": "libbraid_vulkan.so", "abi": "0.1", "vendor": "Braid", "version": "0.1.0",
+//    "devices": ["gpu"], "conformance": "sha256:..."}
+//
+// id, library and abi are required. Unknown keys are left alone: a later Braid may have written them.
+#ifndef BRAID_CORE_PLUGINS_MANIFEST_H_
+#define BRAID_CORE_PLUGINS_MANIFEST_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace braid {
+
+struct Manifest {
+  std::string path;     // of the manifest
+  std::string id;       // [a-z0-9][a-z0-9_.-]*, at most 64
+  std::string library;  // absolute, beneath the manifest's folder
+  uint32_t abi_major = 0, abi_minor = 0;
+  std::string vendor, version, conformance;
+  std::vector<std::string> devices;  // kinds: "cpu", "gpu", ...
+};
+
+// Reads and checks; the error names the file, and the key or line. Manifests beyond 1 MiB are refused. The
+// library must lie beneath the manifest's folder, symbolic links followed.
+absl::StatusOr<Manifest> ReadManifest(const std::string& path);
+// The JSON alone; `path` says where the library is looked for. Does not look at the file system.
+absl::StatusOr<Manifest> ParseManifest(std::string_view json, const std::string& path);
+
+// Whether the file is an ELF shared library for the machine that this code was built for; says what it is if
+// not.
+absl::Status CheckLibrary(const std::string& path);
+
+// Comma-separated globs ("vulkan,amd*").
+bool MatchesGlobs(std::string_view globs, const std::string& id);
+
+}  // namespace braid
+
+#endif  // BRAID_CORE_PLUGINS_MANIFEST_H_
