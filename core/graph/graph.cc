@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/graph/graph.h"
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace braid {
+namespace {
+
+struct ElementTraits {
+  const char* name;   // as in onnx.TensorProto.DataType
+  const char* brief;  // as in TypeString
+  int bits;
+};
+
+// Indexed by onnx.TensorProto.DataType.
+constexpr std::array<ElementTraits, 29> kElements = {{
+    {"UNDEFINED", "?", 0},
+    {"FLOAT", "float32", 32},
+    {"UINT8", "uint8", 8},
+    {"INT8", "int8", 8},
+    {"UINT16", "uint16", 16},
+    {"INT16", "int16", 16},
+    {"INT32", "int32", 32},
+    {"INT64", "int64", 64},
+    {"STRING", "string", 128},
+    {"BOOL", "bool", 8},
+    {"FLOAT16", "float16", 16},
+    {"DOUBLE", "float64", 64},
+    {"UINT32", "uint32", 32},
+    {"UINT64", "uint64", 64},
+    {"COMPLEX64", "complex64", 64},
+    {"COMPLEX128", "complex128", 128},
+    {"BFLOAT16", "bfloat16", 16},
+    {"FLOAT8E4M3FN", "float8e4m3fn", 8},
+    {"FLOAT8E4M3FNUZ", "float8e4m3fnuz", 8},
+    {"FLOAT8E5M2", "float8e5m2", 8},
+    {"FLOAT8E5M2FNUZ", "float8e5m2fnuz", 8},
+    {"UINT4", "uint4", 4},
+    {"INT4", "int4", 4},
+    {"FLOAT4E2M1", "float4e2m1", 4},
+    {"FLOAT8E8M0", "float8e8m0", 8},
+    {"UINT2", "uint2", 2},
+    {"INT2", "int2", 2},
+    {"FLOAT6E2M3", "float6e2m3", 6},
+    {"FLOAT6E3M2", "float6e3m2", 6},
+}};
+
+const ElementTraits* Find(ElementType type) {
+  return type > 0 && static_cast<size_t>(type) < kElements.size() ? &kElements[static_cast<size_t>(type)]
+                                                                  : nullptr;
+}
+
+}  // namespace
+
+bool Type::is_static() const {
+  if (!is_tensor() || !has_shape) return false;
+  for (const Dim& dim : dims) {
+    if (dim.value < 0) return false;
+  }
+  return true;
+}
+
+const Attribute* Node::attribute(std::string_view wanted) const {
+  for (const Attribute& a : attributes) {
+    if (a.name == wanted) return &a;
+  }
+  return nullptr;
+}
+
+ValueId Graph::AddValue(std::string value_name, Type type) {
+  values.push_back({.name = std::move(value_name), .type = std::move(type)});
+  return static_cast<ValueId>(values.size() - 1);
+}
+
+int32_t Graph::AddSymbol(std::string_view symbol) {
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    if (symbols[i] == symbol) return static_cast<int32_t>(i);
+  }
+  symbols.emplace_back(symbol);
+  return static_cast<int32_t>(symbols.size() - 1);
+}
+
+void Graph::LinkProducers() {
+  for (Value& v : values) {
+    v.producer = kNone;
+    v.producer_output = 0;
+  }
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    for (size_t o = 0; o < nodes[n].outputs.size(); ++o) {
+      const ValueId id = nodes[n].outputs[o];
+      if (id == kNone) continue;
+      values[id].producer = static_cast<NodeId>(n);
+      values[id].producer_output = static_cast<uint32_t>(o);
+    }
+  }
+}
+
+std::vector<std::vector<NodeId>> Graph::Consumers() const {
+  std::vector<std::vector<NodeId>> result(values.size());
+  const auto add = [&](ValueId id, NodeId node) {
+    if (id == kNone) return;
+    std::vector<NodeId>& list = result[id];
+    if (list.empty() || list.back() != node) list.push_back(node);
+  };
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    const auto node = static_cast<NodeId>(n);
+    for (const ValueId id : nodes[n].inputs) add(id, node);
+    for (const Attribute& a : nodes[n].attributes) {
+      for (const ValueId id : a.body.captures) add(id, node);
+    }
+  }
+  return result;
+}
+
+int ElementBits(ElementType type) {
+  const ElementTraits* traits = Find(type);
+  return traits ? traits->bits : 0;
+}
+
+uint64_t TensorBytes(ElementType type, uint64_t elements) {
+  const auto bits = static_cast<uint64_t>(ElementBits(type));
+  const auto wide = static_cast<unsigned __int128>(elements) * bits + 7;
+  const unsigned __int128 bytes = wide / 8;
+  constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
+  return bytes > kMax ? kMax : static_cast<uint64_t>(bytes);
+}
+
+int64_t ElementCount(absl::Span<const Dim> dims) {
+  int64_t count = 1;
+  bool zero = false, overflow = false;
+  for (const Dim& dim : dims) {
+    if (dim.value < 0) return -1;
+    if (dim.value == 0) zero = true;
+    if (!zero && __builtin_mul_overflow(count, dim.value, &count)) {
+      overflow = true;
+      count = 1;
+    }
+  }
+  if (zero) return 0;
+  return overflow ? std::numeric_limits<int64_t>::max() : count;
+}
+
+std::string ElementTypeName(ElementType type) {
+  const ElementTraits* traits = Find(type);
+  return traits ? traits->name : absl::StrCat("type ", type);
+}
+
+std::string TypeString(const Type& type, absl::Span<const std::string> symbols) {
+  const auto element = [](ElementType t) -> std::string {
+    const ElementTraits* traits = Find(t);
+    if (t == 0) return "?";
+    return traits ? traits->brief : absl::StrCat("type ", t);
+  };
+  const auto item = [&] { return type.item ? TypeString(*type.item, symbols) : std::string("?"); };
+  switch (type.kind) {
+    case ValueKind::kSequence:
+      return absl::StrCat("sequence(", item(), ")");
+    case ValueKind::kOptional:
+      return absl::StrCat("optional(", item(), ")");
+    case ValueKind::kMap:
+      return absl::StrCat("map(", element(type.element), ",", item(), ")");
+    case ValueKind::kTensor:
+    case ValueKind::kSparseTensor:
+      break;
+  }
+  std::string text =
+      absl::StrCat(type.kind == ValueKind::kSparseTensor ? "sparse " : "", element(type.element));
+  if (!type.has_shape) return absl::StrCat(text, "[...]");
+  text += '[';
+  for (size_t i = 0; i < type.dims.size(); ++i) {
+    const Dim& dim = type.dims[i];
+    if (i > 0) text += ',';
+    if (dim.value >= 0) {
+      absl::StrAppend(&text, dim.value);
+    } else if (dim.symbol >= 0 && static_cast<size_t>(dim.symbol) < symbols.size()) {
+      text += symbols[static_cast<size_t>(dim.symbol)];
+    } else {
+      text += '?';
+    }
+  }
+  text += ']';
+  return text;
+}
+
+}  // namespace braid
