@@ -27,6 +27,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Exec;
 class Fence;
 class GraphView;
 class HostTable;
+class PluginLayer;
 
 inline constexpr uint64_t kForever = UINT64_MAX;
 
@@ -67,6 +69,30 @@ struct DeviceInfo {
   uint64_t import_alignment = 1;
   bool Has(uint32_t flag) const { return (flags & flag) != 0; }
   bool has_uuid() const { return uuid != std::array<uint8_t, 16>{}; }
+};
+
+// Runs a call into a plugin. An exception that leaves it, against the rules, becomes INTERNAL with a text;
+// costs nothing where none does.
+braid_status ThrewAtBoundary() noexcept;
+template <class Call>
+auto AtBoundary(const Call& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (...) {
+    if constexpr (std::is_void_v<decltype(call())>) {
+      ThrewAtBoundary();
+    } else {
+      return ThrewAtBoundary();
+    }
+  }
+}
+
+// A table around another plugin's table: the checked layer, the proxy of a child process.
+class PluginLayer {
+ public:
+  virtual ~PluginLayer() = default;
+  virtual const braid_plugin* table() = 0;
+  virtual uint64_t violations() const { return 0; }
 };
 
 // A plugin that answered braid_plugin_query. Its library stays loaded until the process ends; shutdown is
@@ -96,7 +122,8 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   // "vendor 1.2", "id 0.1.0 (vendor)": for people.
   std::string description() const;
   bool isolated() const { return isolated_; }
-  const braid_plugin& table() const { return *table_; }
+  // Our copy: slots that an older plugin does not have are null. Not what the plugin's own functions take.
+  const braid_plugin& table() const { return plugin_fns_; }
   const void* Extension(const char* id) const;
 
   // Asks the plugin afresh. An index means the same device until the process ends. Text of an earlier failure
@@ -105,21 +132,26 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   // A device object of its own, not opened yet. One of a lost device makes it usable again once the old is
   // gone.
   absl::StatusOr<std::shared_ptr<Device>> MakeDevice(uint32_t index, Options vendor = {});
-  // Cause for a plugin-wide counter: violations that the checked layer saw; 0 if not checked.
+  // Breaches of the ABI's rules that the checked layer saw so far, by host or plugin; 0 if not checked.
   uint64_t violations() const;
 
  private:
   Plugin() = default;
   static absl::StatusOr<std::shared_ptr<Plugin>> Negotiate(Entry entry, const LoadOptions& options,
                                                            const std::string& origin);
+  absl::Status Adopt(const braid_plugin* table, const std::string& expected_id);
+  absl::Status Error(braid_status status, std::string_view doing) const;
   friend class Device;
   std::unique_ptr<HostTable> host_;
-  const braid_plugin* table_ = nullptr;  // what callers use: the plugin's own, or a layer around it
-  std::shared_ptr<void> layer_;          // keeps the layer's memory
+  std::shared_ptr<PluginLayer> layer_;      // around the plugin's own table, or null
+  const braid_plugin* original_ = nullptr;  // what the functions of the outermost table take
+  braid_plugin plugin_fns_{};
+  braid_device_fns device_fns_{};
+  braid_exec_fns exec_fns_{};
+  braid_fence_fns fence_fns_{};
   std::string id_, vendor_, version_, origin_;
   int32_t newest_opset_ = 0;
   bool isolated_ = false;
-  bool checked_ = false;
 };
 
 // Memory of a device.
@@ -211,6 +243,7 @@ class Exec {
   absl::Status SaveBlob(const std::function<absl::Status(std::string_view)>& write) const;
 
  private:
+  static braid_status CheckDims(uint32_t value, int32_t rank, const int64_t* dims);
   std::shared_ptr<Device> device_;
   braid_exec* handle_ = nullptr;
 };
@@ -288,7 +321,7 @@ class Device : public std::enable_shared_from_this<Device> {
 
 inline braid_status Fence::Wait(uint64_t timeout_ns) const {
   if (handle_ == nullptr) return BRAID_OK;
-  return device_->Note(device_->table().fence->wait(handle_, timeout_ns));
+  return device_->Note(AtBoundary([&] { return device_->table().fence->wait(handle_, timeout_ns); }));
 }
 
 inline void Fence::OnReady(void(BRAID_CALL* callback)(void*, braid_status), void* argument) const {
@@ -307,7 +340,8 @@ inline braid_status Exec::WorkspaceSize(const braid_binding* inputs, uint32_t co
 inline braid_status Exec::Submit(const braid_submit& submit, Fence* fence) const {
   ErrorSink::Clear();
   braid_fence* raw = nullptr;
-  const braid_status status = device_->Note(device_->table().exec->submit(handle_, &submit, &raw));
+  const braid_status status =
+      device_->Note(AtBoundary([&] { return device_->table().exec->submit(handle_, &submit, &raw); }));
   if (status == BRAID_OK && raw != nullptr) *fence = Fence(device_, raw);
   return status;
 }
@@ -315,7 +349,8 @@ inline braid_status Exec::Submit(const braid_submit& submit, Fence* fence) const
 inline braid_status Device::Transfer(const braid_transfer& transfer, Fence* fence) {
   ErrorSink::Clear();
   braid_fence* raw = nullptr;
-  const braid_status status = Note(table_->device->transfer(get(), &transfer, &raw));
+  const braid_status status =
+      Note(AtBoundary([&] { return table_->device->transfer(get(), &transfer, &raw); }));
   if (status == BRAID_OK && raw != nullptr) *fence = Fence(shared_from_this(), raw);
   return status;
 }

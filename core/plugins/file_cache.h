@@ -32,6 +32,7 @@ class FileCache {
     std::string_view data() const { return {static_cast<const char*>(mapping_) + offset_, bytes_}; }
 
    private:
+    friend class FileCache;
     void* mapping_;
     uint64_t mapped_, offset_, bytes_;
   };

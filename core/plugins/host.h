@@ -6,10 +6,13 @@
 
 #include <braid/plugin.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/plugins/file_cache.h"
 
@@ -35,14 +38,21 @@ class HostTable {
   HostTable& operator=(const HostTable&) = delete;
   const braid_host* table() const { return &table_; }
   const std::string& id() const { return id_; }
-  void set_id(std::string id);  // once the plugin has told it; before it is used by others
-  FileCache* cache();
+  void set_id(std::string id) {
+    id_ = std::move(id);
+  }                    // once, when the plugin has told it; before others use it
+  FileCache* cache();  // null: none
+  // Tokens of constants and cache entries that the plugin holds.
+  void CountToken(int64_t change) { tokens_.fetch_add(change, std::memory_order_relaxed); }
+  int64_t tokens() const { return tokens_.load(std::memory_order_relaxed); }
 
  private:
   braid_host table_;
   std::string id_;
   std::string cache_dir_;
+  std::once_flag cache_once_;
   std::unique_ptr<FileCache> cache_;
+  std::atomic<int64_t> tokens_{0};
 };
 
 }  // namespace braid

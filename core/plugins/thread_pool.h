@@ -13,7 +13,6 @@
 #include <braid/plugin.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <thread>
@@ -44,8 +43,31 @@ class ThreadPool {
   uint32_t concurrency() const { return concurrency_; }
 
  private:
-  struct Loop;
+  // A loop that is running; callers borrow one. It outlives the loop, so that a late worker may look at it.
+  struct alignas(64) Slot {
+    std::atomic<bool> taken{false};
+    std::atomic<bool> open{false};
+    Task task = nullptr;
+    void* argument = nullptr;
+    uint64_t count = 0, chunk = 1;
+    alignas(64) std::atomic<uint64_t> next{0};
+    std::atomic<int> active{0};  // workers inside
+  };
+  static constexpr int kSlots = 8;
+
+  void Start();
+  void Work(uint32_t worker);
+  // Helps the loops that are open. Whether there was anything to do.
+  bool Help(uint32_t worker);
+  static void Drain(Slot& slot, uint32_t worker);
+
   const uint32_t concurrency_;
+  std::once_flag started_;
+  std::vector<std::thread> threads_;
+  Slot slots_[kSlots];
+  alignas(64) std::atomic<int> epoch_{0};  // changes with each loop
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
 };
 
 }  // namespace braid

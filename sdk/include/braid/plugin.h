@@ -369,29 +369,27 @@ typedef struct braid_plugin {
 
 /* ---- Initialisers ---------------------------------------------------------------------------------------------
  * Each sets `size` and zeroes the rest: braid_cost cost = BRAID_COST_INIT; */
-#define BRAID_GRAPH_INIT {sizeof(braid_graph)}
-#define BRAID_COST_INIT {sizeof(braid_cost)}
-#define BRAID_LINK_INIT {sizeof(braid_link)}
-#define BRAID_DEVICE_INFO_INIT {sizeof(braid_device_info)}
-#define BRAID_HANDLE_INIT {sizeof(braid_handle)}
-#define BRAID_COMPILE_OPTIONS_INIT {sizeof(braid_compile_options)}
-#define BRAID_OPEN_OPTIONS_INIT {sizeof(braid_open_options)}
-#define BRAID_BUFFER_DESC_INIT {sizeof(braid_buffer_desc)}
-#define BRAID_BINDING_INIT {sizeof(braid_binding)}
-#define BRAID_SUBMIT_INIT {sizeof(braid_submit)}
-#define BRAID_TRANSFER_INIT {sizeof(braid_transfer)}
-#define BRAID_COMPLETION_INIT {sizeof(braid_completion)}
-#define BRAID_HEALTH_INIT {sizeof(braid_health)}
-#define BRAID_IO_REQUIREMENTS_INIT {sizeof(braid_io_requirements)}
-#define BRAID_HOST_INIT {sizeof(braid_host)}
-#define BRAID_DEVICE_FNS_INIT {sizeof(braid_device_fns)}
-#define BRAID_EXEC_FNS_INIT {sizeof(braid_exec_fns)}
-#define BRAID_FENCE_FNS_INIT {sizeof(braid_fence_fns)}
-#define BRAID_PLUGIN_INIT {sizeof(braid_plugin)}
-
-/* The one exported symbol. Cheap; touches no device, starts no thread. May be called again by another host in the process: each
- * call gives its own braid_plugin, valid until its shutdown. `host` outlives it. [any] */
-BRAID_EXPORT braid_status BRAID_CALL braid_plugin_query(uint32_t host_abi, const braid_host* host, const braid_plugin** plugin);
+#define BRAID_GRAPH_INIT \
+  {sizeof(braid_graph), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0}
+#define BRAID_COST_INIT {sizeof(braid_cost), 0, 0, 0, 0, 0, 0}
+#define BRAID_LINK_INIT {sizeof(braid_link), 0, 0, 0}
+#define BRAID_DEVICE_INFO_INIT \
+  {sizeof(braid_device_info), 0, {0, 0}, {0, 0}, {0, 0}, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_HANDLE_INIT {sizeof(braid_handle), 0, 0, 0, 0, 0}
+#define BRAID_COMPILE_OPTIONS_INIT {sizeof(braid_compile_options), 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_OPEN_OPTIONS_INIT {sizeof(braid_open_options), 0, 0}
+#define BRAID_BUFFER_DESC_INIT {sizeof(braid_buffer_desc), 0, 0, 0, 0, 0}
+#define BRAID_BINDING_INIT {sizeof(braid_binding), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_SUBMIT_INIT {sizeof(braid_submit), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_TRANSFER_INIT {sizeof(braid_transfer), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_COMPLETION_INIT {sizeof(braid_completion), 0, {0, 0}, 0, 0}
+#define BRAID_HEALTH_INIT {sizeof(braid_health), 0, 0}
+#define BRAID_IO_REQUIREMENTS_INIT {sizeof(braid_io_requirements), 0, 0, 0, 0}
+#define BRAID_HOST_INIT {sizeof(braid_host), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_DEVICE_FNS_INIT {sizeof(braid_device_fns), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_EXEC_FNS_INIT {sizeof(braid_exec_fns), 0, 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_FENCE_FNS_INIT {sizeof(braid_fence_fns), 0, 0, 0, 0, 0, 0, 0}
+#define BRAID_PLUGIN_INIT {sizeof(braid_plugin), 0, 0, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 #ifdef __cplusplus
 }
