@@ -3,8 +3,9 @@
 #
 #   braid_library(NAME SRCS a.cc ... [DEPS target ...])       static library, linked into others
 #   braid_plugin(NAME SRCS ... [DEPS ...])                    plugin and its manifest (BraidPlugin.cmake)
-#   braid_test(NAME SRCS ... [DEPS ...] [ARGS ...] [LABELS unit|smoke|full] [TIMEOUT seconds])
-#                                                             GoogleTest binary build/tests/NAME, known to ctest
+#   braid_test(NAME SRCS ... [DEPS ...] [ARGS ...] [LABELS unit|smoke|full] [TIMEOUT seconds] [SERIAL])
+#                                                             GoogleTest binary build/tests/NAME, known to ctest;
+#                                                             SERIAL: nothing else runs beside it
 #   braid_include_root(TARGET SCOPE)                          see below; for targets that are declared by hand
 #   braid_exports(TARGET PATTERN ...)                         lets only these symbols leave a shared library
 #
@@ -39,7 +40,7 @@ function(braid_test name)
   if(NOT BRAID_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SRCS;DEPS;LABELS;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SRCS;DEPS;LABELS;ARGS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "braid_test(${name}): unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -49,6 +50,9 @@ function(braid_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
+  if(BRAID_SANITIZE)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 4")
+  endif()
   add_executable(${name} ${arg_SRCS})
   braid_include_root(${name} PRIVATE)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock)
@@ -56,7 +60,7 @@ function(braid_test name)
     BRAID_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" BRAID_TEST_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${arg_SERIAL})
 endfunction()
 
 function(braid_exports target)
