@@ -139,7 +139,7 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   Plugin() = default;
   static absl::StatusOr<std::shared_ptr<Plugin>> Negotiate(Entry entry, const LoadOptions& options,
                                                            const std::string& origin);
-  absl::Status Adopt(const braid_plugin* table, const std::string& expected_id);
+  absl::Status Adopt(const braid_plugin* table, const LoadOptions& options);
   absl::Status Error(braid_status status, std::string_view doing) const;
   friend class Device;
   std::unique_ptr<HostTable> host_;

@@ -21,7 +21,7 @@ namespace braid {
 
 struct Manifest {
   std::string path;     // of the manifest
-  std::string id;       // [a-z0-9][a-z0-9_.-]*, at most 64
+  std::string id;       // see IsPluginId
   std::string library;  // absolute, beneath the manifest's folder
   uint32_t abi_major = 0, abi_minor = 0;
   std::string vendor, version, conformance;
@@ -33,6 +33,9 @@ struct Manifest {
 absl::StatusOr<Manifest> ReadManifest(const std::string& path);
 // The JSON alone; `path` says where the library is looked for. Does not look at the file system.
 absl::StatusOr<Manifest> ParseManifest(std::string_view json, const std::string& path);
+
+// [a-z0-9][a-z0-9_.-]*, at most 64.
+bool IsPluginId(std::string_view id);
 
 // Whether the file is an ELF shared library for the machine that this code was built for; says what it is if
 // not.

@@ -28,10 +28,17 @@
 
 namespace braid {
 
+// A folder of the search path; the last two are filled in by the search.
+struct DirectoryReport {
+  std::string path, origin;  // origin: "BRAID_PLUGIN_PATH", "user", "system", "libbraid"
+  bool exists = false;
+  std::string note;
+};
+
 struct RegistryOptions {
-  std::vector<std::string> directories;  // absolute; relative ones are left out and noted
-  std::string enable = "*", disable;     // comma-separated globs of ids
-  std::string isolate;                   // "" none, "*" all, else globs: loaded in a child process
+  std::vector<DirectoryReport> directories;  // in search order; relative ones are left out and noted
+  std::string enable = "*", disable;         // comma-separated globs of ids
+  std::string isolate;                       // "" none, "*" all, else globs: loaded in a child process
   bool check = false;
   std::string cache_dir;
   // Filled from the environment where the process may look at it.
@@ -56,12 +63,6 @@ struct PluginReport {
   std::string reason;                               // why not, or "" if loaded
   std::vector<std::string> devices;                 // "vulkan:0 llvmpipe (LLVM 15.0.6, 256 bits)"
   static const char* OutcomeName(Outcome outcome);  // "loaded", "disabled", "bad manifest" ...
-};
-
-struct DirectoryReport {
-  std::string path, origin;  // origin: "BRAID_PLUGIN_PATH", "user", "system", "libbraid"
-  bool exists = false;
-  std::string note;
 };
 
 class Registry {
@@ -93,6 +94,7 @@ class Registry {
  private:
   void LoadLocked();
   void DiscoverLocked();
+  void AddManifestLocked(const std::string& path);
   absl::Status AddDevicesLocked(const std::shared_ptr<Plugin>& plugin, PluginReport* report);
   const RegistryOptions options_;
   std::mutex mutex_;

@@ -69,6 +69,7 @@ class GraphView final : private ConstantProvider {
 
   NodeId node_of(uint32_t node) const { return node_ids_[node]; }
   ValueId value_of(uint32_t value) const { return value_ids_[value]; }
+  uint32_t symbol_of(uint32_t symbol) const { return symbol_ids_[symbol]; }  // index in Graph::symbols
   // kNone where the view does not have it.
   uint32_t index_of(ValueId value) const;
   std::string_view value_name(uint32_t value) const;
@@ -91,6 +92,7 @@ class GraphView final : private ConstantProvider {
   std::string chars_;
   std::vector<NodeId> node_ids_;
   std::vector<ValueId> value_ids_;
+  std::vector<uint32_t> symbol_ids_;                        // of the Graph, by symbol of the view
   std::vector<uint32_t> indices_;                           // by ValueId
   std::vector<std::shared_ptr<const Constant>> constants_;  // by value
 };

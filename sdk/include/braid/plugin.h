@@ -122,7 +122,8 @@ typedef struct braid_node {
 /* Read-only, position-independent but for these pointers, topologically ordered. Valid for the call, unless said otherwise. */
 typedef struct braid_graph {
   uint32_t size;
-  uint32_t node_count, node_stride, value_count, value_stride, attr_count, attr_stride, dim_count, dim_stride, ref_count, string_count, symbol_count;
+  uint32_t node_count, node_stride, value_count, value_stride, attr_count, attr_stride, dim_count, dim_stride, ref_count, string_count, symbol_count,
+    int_count, float_count, char_count, reserved; /* lengths of the arrays below: nothing refers beyond them */
   const void *nodes, *values, *attrs, *dims; /* walk with BRAID_AT */
   const uint32_t* refs;
   const int64_t* ints;
@@ -370,7 +371,7 @@ typedef struct braid_plugin {
 /* ---- Initialisers ---------------------------------------------------------------------------------------------
  * Each sets `size` and zeroes the rest: braid_cost cost = BRAID_COST_INIT; */
 #define BRAID_GRAPH_INIT \
-  {sizeof(braid_graph), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0}
+  {sizeof(braid_graph), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0}
 #define BRAID_COST_INIT {sizeof(braid_cost), 0, 0, 0, 0, 0, 0}
 #define BRAID_LINK_INIT {sizeof(braid_link), 0, 0, 0}
 #define BRAID_DEVICE_INFO_INIT \
