@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What stands behind graph_t: a model, the devices that it may use, and its runner.
+#ifndef BRAID_CORE_API_SESSION_H_
+#define BRAID_CORE_API_SESSION_H_
+
+#include <braid/graph.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/onnx/model.h"
+#include "core/run/runner.h"
+
+namespace braid {
+
+class Session {
+ public:
+  static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
+                                                         std::string origin, const graph_options& options);
+  // Waits for runs that have been started with graph_run_async.
+  ~Session();
+
+  const Graph& graph() const { return model_->graph(); }
+  absl::Status Prepare(const graph_tensor* inputs, uint32_t input_count);
+  absl::Status Run(const graph_tensor* inputs, uint32_t input_count, graph_tensor* outputs,
+                   uint32_t output_count, RunControl* control);
+  absl::StatusOr<std::string> Explain(int32_t format);
+
+  void BeginRequest();
+  void EndRequest();
+
+ private:
+  Session(std::shared_ptr<const Model> model, std::string origin)
+      : model_(std::move(model)), origin_(std::move(origin)) {}
+  struct Call {  // the arrays of one run, kept for the next
+    std::vector<RunInput> inputs;
+    std::vector<RunOutput> outputs;
+    std::vector<const graph_tensor*> given;  // by input, null: not given
+    std::vector<int64_t> asked;              // by output: index in the caller's array, -1: not asked for
+    std::vector<HostBlock> dense;            // inputs that had to be copied
+    std::vector<std::unique_ptr<RunValue>> values;  // inputs that are no tensors
+  };
+  absl::StatusOr<Runner*> runner();
+  absl::Status MatchInputs(const graph_tensor* inputs, uint32_t count, bool with_data, Call* call);
+  absl::Status MatchOutputs(const graph_tensor* outputs, uint32_t count, Call* call);
+  absl::Status Annotate(const absl::Status& status) const;
+  std::unique_ptr<Call> TakeCall();
+  void GiveCall(std::unique_ptr<Call> call);
+  void TellOnce();
+
+  const std::shared_ptr<const Model> model_;
+  const std::string origin_;  // path of the model, or "model in memory"
+  std::string devices_;       // as the options name them
+  PlaceOptions place_;
+  bool verbose_ = false;
+  std::vector<RunInput> defaults_;  // by input; data null where it has to be given
+  std::vector<std::vector<int64_t>> default_dims_;
+  std::mutex mutex_;
+  std::shared_ptr<RunContext> context_;  // null until devices are needed
+  std::unique_ptr<Runner> runner_;
+  const Specialisation* told_ = nullptr;
+  std::vector<std::unique_ptr<Call>> calls_;
+  std::condition_variable idle_;
+  int requests_ = 0;
+};
+
+// The devices that a list such as "auto" or "vulkan,reference" names. NotFound tells what there is.
+absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list);
+
+}  // namespace braid
+
+struct graph_buffer {
+  braid::Buffer buffer;
+  uint8_t* host = nullptr;  // where the device works on host memory
+};
+
+#endif  // BRAID_CORE_API_SESSION_H_

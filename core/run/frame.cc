@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/run/frame.h"
+
+#include <cstring>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "core/run/host_ops.h"
+#include "core/run/runner.h"
+
+namespace braid {
+namespace {
+
+constexpr ElementType kString = 8;
+
+uint64_t BytesOf(ElementType type, int32_t rank, const int64_t* dims) {
+  uint64_t n = 1;
+  for (int32_t i = 0; i < rank; ++i)
+    if (__builtin_mul_overflow(n, static_cast<uint64_t>(dims[i]), &n)) return UINT64_MAX;
+  return TensorBytes(type, n);
+}
+
+}  // namespace
+
+uint8_t* HostAlloc(uint64_t bytes) {
+  uint64_t rounded = (std::max<uint64_t>(bytes, 1) + kHostAlignment - 1) & ~(kHostAlignment - 1);
+  return rounded < bytes ? nullptr : static_cast<uint8_t*>(std::aligned_alloc(kHostAlignment, rounded));
+}
+
+std::mutex& QueueMutex(const Device& device, uint32_t queue) {
+  // A device object lives as long as the process or longer than every graph that uses it; its locks are never
+  // freed.
+  static std::mutex guard;
+  static auto& locks = *new std::map<std::pair<const Device*, uint32_t>, std::unique_ptr<std::mutex>>();
+  std::lock_guard lock(guard);
+  auto& mutex = locks[{&device, queue}];
+  if (mutex == nullptr) mutex = std::make_unique<std::mutex>();
+  return *mutex;
+}
+
+absl::StatusOr<std::unique_ptr<Frame>> Frame::Create(Specialisation& spec,
+                                                     std::shared_ptr<const RunContext> context,
+                                                     uint32_t number) {
+  std::unique_ptr<Frame> frame(new Frame(spec, std::move(context)));
+  if (absl::Status s = frame->Allocate(number); !s.ok()) return s;
+  return frame;
+}
+
+Frame::~Frame() = default;
+
+absl::Status Frame::Allocate(uint32_t number) {
+  const Graph& graph = spec_.graph();
+  where_.resize(spec_.slots.size());
+  dynamic_.resize(spec_.slots.size());
+  values_.resize(spec_.slots.size());
+  shapes_.resize(graph.values.size());
+  host_arena_.resize(spec_.arenas.size());
+  device_arena_.resize(spec_.arenas.size());
+  for (size_t l = 0; l < spec_.arenas.size(); ++l) {
+    for (uint64_t bytes : spec_.arenas[l]) {
+      if (l == 0) {
+        host_arena_[l].emplace_back(HostAlloc(bytes));
+        if (host_arena_[l].back() == nullptr)
+          return absl::ResourceExhaustedError(
+              absl::StrCat("out of host memory: the values of a run take ", bytes, " bytes"));
+        continue;
+      }
+      auto buffer = device(static_cast<int>(l)).BufferAlloc(bytes, 0, spec_.alignment[l]);
+      if (!buffer.ok()) return buffer.status();
+      device_arena_[l].push_back(*std::move(buffer));
+    }
+  }
+  for (size_t d = 0; d < context_->devices.size(); ++d) {
+    Device& dev = *context_->devices[d];
+    workspace_.emplace_back();
+    queue_.push_back(number % std::max(1u, dev.info().queues));
+    queue_mutex_.push_back(&QueueMutex(dev, queue_.back()));
+    if (spec_.workspaces[d] == 0) continue;
+    auto buffer = dev.BufferAlloc(spec_.workspaces[d], 0);
+    if (!buffer.ok()) return buffer.status();
+    workspace_[d] = *std::move(buffer);
+  }
+  for (size_t s = 0; s < spec_.slots.size(); ++s) {
+    const Slot& slot = spec_.slots[s];
+    Where& where = where_[s];
+    where.bytes = slot.bytes;
+    size_t l = static_cast<size_t>(slot.location);
+    if (slot.source == Slot::kArena && l == 0) {
+      where.host = host_arena_[0][slot.index].get() + slot.offset;
+    } else if (slot.source == Slot::kArena) {
+      where.buffer = device_arena_[l][slot.index].get();
+      where.offset = slot.offset;
+    } else if (slot.source == Slot::kConstant) {
+      // Devices and host operators only read it.
+      where.host = const_cast<uint8_t*>(graph.values[slot.value].constant->data);
+    }
+    if (!IsStatic(slot.value) && shapes_[slot.value] == nullptr)
+      shapes_[slot.value] = std::make_unique<Shape>();
+  }
+  size_t largest = 0;
+  for (const SegmentStep& step : spec_.segments)
+    largest = std::max(largest, step.inputs.size() + step.outputs.size());
+  bindings_.resize(largest);
+  pending_.reserve(spec_.steps.size() + spec_.output_slots.size() + 1);
+  size_t body_inputs = 0, body_outputs = 0;
+  for (const HostStep& step : spec_.host_steps) {
+    for (const auto& captures : step.captures)
+      body_inputs = std::max(body_inputs, captures.size() + step.inputs.size());
+    body_outputs = std::max(body_outputs, step.outputs.size());
+  }
+  body_inputs_.reserve(body_inputs);
+  body_outputs_.resize(body_outputs);
+  return absl::OkStatus();
+}
+
+int32_t Frame::RankOf(ValueId v) const {
+  return IsStatic(v) ? static_cast<int32_t>(spec_.graph().values[v].type.dims.size()) : shapes_[v]->rank;
+}
+
+const int64_t* Frame::DimsOf(ValueId v) const {
+  return IsStatic(v) ? spec_.dims.data() + spec_.dims_of[v] : shapes_[v]->dims;
+}
+
+Shape& Frame::DynamicShape(ValueId v) { return *shapes_[v]; }
+
+// ---- Fences
+// -----------------------------------------------------------------------------------------------------
+
+absl::Status Frame::WaitAll() {
+  absl::Status first;
+  for (Pending& p : pending_) {
+    braid_status status = p.fence.Wait(kForever);
+    if (status != BRAID_OK && first.ok()) {
+      absl::Status why = p.fence.Result();
+      first = absl::Status(why.code(), absl::StrCat(p.doing, ": ", why.message()));
+    }
+  }
+  pending_.clear();
+  host_pending_ = false;
+  return first;
+}
+
+// Before the host touches memory that a device may still be writing.
+absl::Status Frame::WaitForHost() {
+  if (!host_pending_) return absl::OkStatus();
+  host_pending_ = false;
+  for (Pending& p : pending_) {
+    if (!p.host) continue;
+    p.host = false;
+    if (p.fence.Wait(kForever) == BRAID_OK) continue;
+    absl::Status why = p.fence.Result();
+    return absl::Status(why.code(), absl::StrCat(p.doing, ": ", why.message()));
+  }
+  return absl::OkStatus();
+}
+
+// ---- The caller's memory
+// ------------------------------------------------------------------------------------------
+
+absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs) {
+  const Graph& graph = spec_.graph();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    uint32_t s = spec_.input_slots[i];
+    if (s == kNone) continue;
+    if (inputs[i].value != nullptr) {
+      values_[s] = *inputs[i].value;
+      continue;
+    }
+    Where& where = where_[s];
+    where.host = static_cast<uint8_t*>(const_cast<void*>(inputs[i].data));  // only read
+    where.buffer = inputs[i].buffer != nullptr ? inputs[i].buffer->get() : nullptr;
+    where.offset = inputs[i].offset;
+    where.bytes = inputs[i].bytes;
+    ValueId v = graph.inputs[i];
+    if (IsStatic(v)) continue;
+    Shape& shape = DynamicShape(v);
+    shape.rank = inputs[i].rank;
+    std::memcpy(shape.dims, inputs[i].dims, sizeof(int64_t) * static_cast<size_t>(inputs[i].rank));
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    uint32_t s = spec_.output_slots[i];
+    if (s == kNone || spec_.slots[s].source != Slot::kOutput || spec_.slots[s].index != i) continue;
+    const Slot& slot = spec_.slots[s];
+    RunOutput& out = outputs[i];
+    Where& where = where_[s];
+    if (slot.location != 0 && out.buffer != nullptr && out.wanted && out.room >= slot.bytes) {
+      where.buffer = out.buffer->get();
+      where.offset = out.offset;
+      continue;
+    }
+    if (slot.location == 0 && out.wanted && out.buffer == nullptr) {
+      if (out.data == nullptr) {
+        out.allocated.reset(HostAlloc(slot.bytes));
+        if (out.allocated == nullptr)
+          return absl::ResourceExhaustedError(
+              absl::StrCat("out of host memory: an output takes ", slot.bytes, " bytes"));
+        where.host = out.allocated.get();
+        continue;
+      }
+      // The result may go there at once unless it is too small, oddly aligned, or the memory of an input,
+      // which is read while it would be written.
+      uint8_t* data = static_cast<uint8_t*>(out.data);
+      bool direct = out.room >= slot.bytes && reinterpret_cast<uintptr_t>(data) % 16 == 0;
+      for (const RunInput& in : inputs) {
+        const uint8_t* from = static_cast<const uint8_t*>(in.data);
+        if (from != nullptr && data < from + in.bytes && from < data + slot.bytes) direct = false;
+      }
+      if (direct) {
+        where.host = data;
+        continue;
+      }
+    }
+    if (absl::Status status = Reserve(s, slot.bytes); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::Reserve(uint32_t slot, uint64_t bytes) {
+  Dynamic& d = dynamic_[slot];
+  const int location = spec_.slots[slot].location;
+  Where& where = where_[slot];
+  if (bytes == UINT64_MAX)
+    return absl::ResourceExhaustedError(absl::StrCat("value '",
+                                                     spec_.graph().values[spec_.slots[slot].value].name,
+                                                     "' would take more bytes than can be counted"));
+  bool has = location == 0 ? d.host != nullptr : static_cast<bool>(d.buffer);
+  if (!has || d.room < bytes) {
+    if (location == 0) {
+      d.host.reset(HostAlloc(bytes));
+      if (d.host == nullptr) {
+        d.room = 0;
+        return absl::ResourceExhaustedError(absl::StrCat("out of host memory: value '",
+                                                         spec_.graph().values[spec_.slots[slot].value].name,
+                                                         "' takes ", bytes, " bytes"));
+      }
+    } else {
+      d.buffer.Reset();
+      d.room = 0;
+      auto buffer = device(location).BufferAlloc(std::max<uint64_t>(bytes, 1), 0);
+      if (!buffer.ok()) return buffer.status();
+      d.buffer = *std::move(buffer);
+    }
+    d.room = bytes;
+  }
+  where.host = d.host.get();
+  where.buffer = d.buffer.get();
+  where.offset = 0;
+  where.bytes = bytes;
+  return absl::OkStatus();
+}
+
+// ---- Steps
+// ----------------------------------------------------------------------------------------------------------
+
+absl::Status Frame::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs,
+                        RunControl* control) {
+  absl::Status status = BindCaller(inputs, outputs);
+  if (status.ok()) status = RunSteps(control);
+  absl::Status handed = status.ok() ? HandOut(outputs) : absl::OkStatus();
+  absl::Status ended = WaitAll();
+  // What failed first in the run's order explains the rest.
+  if (status.ok()) status = ended;
+  if (status.ok()) status = handed;
+  for (Dynamic& d : dynamic_) {
+    d.taken.Reset();
+    d.owner.reset();
+  }
+  for (uint32_t s = 0; s < values_.size(); ++s)
+    if (spec_.slots[s].source == Slot::kValue || !values_[s].items.empty()) values_[s] = RunValue();
+  if (!status.ok())
+    for (RunOutput& out : outputs) {
+      out.allocated.reset();
+      out.value = RunValue();
+    }
+  return status;
+}
+
+absl::Status Frame::RunSteps(RunControl* control) {
+  for (const Step& step : spec_.steps) {
+    if (control != nullptr && control->cancelled.load(std::memory_order_relaxed))
+      return absl::CancelledError("the run was cancelled");
+    absl::Status status;
+    switch (step.kind) {
+      case Step::kSegment:
+        status = RunSegment(spec_.segments[step.index]);
+        break;
+      case Step::kCopy:
+        status = RunCopy(spec_.copies[step.index]);
+        break;
+      case Step::kHostOp:
+        status = RunHostStep(spec_.host_steps[step.index], control);
+        break;
+    }
+    if (!status.ok()) return status;
+  }
+  return WaitForHost();
+}
+
+void Frame::FillBinding(const SegmentStep::Port& port, bool host_bindings, braid_binding* binding) const {
+  const Where& where = where_[port.slot];
+  binding->size = sizeof *binding;
+  binding->value = port.view_value;
+  binding->buffer = host_bindings ? nullptr : where.buffer;
+  binding->host = host_bindings             ? where.host
+                  : port.host_slot != kNone ? where_[port.host_slot].host
+                                            : nullptr;
+  binding->offset = host_bindings ? 0 : where.offset;
+  binding->bytes = where.bytes;
+  binding->rank = RankOf(port.value);
+  binding->reserved = 0;
+  binding->dims = DimsOf(port.value);
+  binding->strides = nullptr;
+}
+
+absl::Status Frame::RunSegment(const SegmentStep& step) {
+  const size_t d = static_cast<size_t>(step.device);
+  Device& dev = *context_->devices[d];
+  const DeviceInfo& info = dev.info();
+  const bool host_bindings = info.Has(BRAID_HOST_BINDINGS);
+  bool needs_host = host_bindings;
+  for (const SegmentStep::Port& port : step.inputs) needs_host = needs_host || port.host_slot != kNone;
+  if (needs_host)
+    if (absl::Status s = WaitForHost(); !s.ok()) return s;
+
+  const uint32_t inputs = static_cast<uint32_t>(step.inputs.size());
+  const uint32_t count = inputs + static_cast<uint32_t>(step.outputs.size());
+  for (uint32_t i = 0; i < inputs; ++i) FillBinding(step.inputs[i], host_bindings, &bindings_[i]);
+  bool takes = false;
+  for (uint32_t i = inputs; i < count; ++i) {
+    const SegmentStep::Port& port = step.outputs[i - inputs];
+    if (!port.is_static) {
+      Where& where = where_[port.slot];
+      where = Where();
+      Shape* shape = IsStatic(port.value) ? nullptr : &DynamicShape(port.value);
+      if (shape != nullptr && TypeOf(port.value) != kString && ElementBits(TypeOf(port.value)) != 0) {
+        braid_status status =
+            step.exec.OutputDims(bindings_.data(), inputs, port.view_value, &shape->rank, shape->dims);
+        if (status == BRAID_OK) {
+          if (absl::Status s = Reserve(port.slot, BytesOf(TypeOf(port.value), shape->rank, shape->dims));
+              !s.ok())
+            return s;
+        } else if (status != BRAID_UNSUPPORTED) {
+          return dev.Error(status, absl::StrCat(step.title, ": output_dims"));
+        }
+      }
+      takes = takes || (where.host == nullptr && where.buffer == nullptr);
+    }
+    FillBinding(port, host_bindings, &bindings_[i]);
+    if (!port.is_static && bindings_[i].buffer == nullptr && bindings_[i].host == nullptr) {
+      bindings_[i].rank = -1;
+      bindings_[i].dims = nullptr;
+      bindings_[i].bytes = 0;
+    }
+  }
+
+  uint64_t workspace = step.workspace;
+  if (!step.is_static) {
+    braid_status status = step.exec.WorkspaceSize(bindings_.data(), inputs, &workspace);
+    if (status != BRAID_OK) return dev.Error(status, absl::StrCat(step.title, ": workspace_size"));
+    if (workspace > 0 && workspace_[d].bytes() < workspace) {
+      if (absl::Status s = WaitAll(); !s.ok()) return s;  // the old one may be in use
+      workspace_[d].Reset();
+      auto buffer = dev.BufferAlloc(workspace, 0);
+      if (!buffer.ok()) return buffer.status();
+      workspace_[d] = *std::move(buffer);
+    }
+  }
+
+  braid_submit submit{};
+  submit.size = sizeof submit;
+  submit.binding_count = count;
+  submit.binding_stride = sizeof(braid_binding);
+  submit.bindings = bindings_.data();
+  submit.queue = queue_[d];
+  submit.workspace = workspace > 0 ? workspace_[d].get() : nullptr;
+  Fence fence;
+  braid_status status;
+  {
+    std::lock_guard lock(*queue_mutex_[d]);
+    status = step.exec.Submit(submit, &fence);
+  }
+  if (status != BRAID_OK) return dev.Error(status, step.title);
+  if (takes) {
+    if (fence.Wait(kForever) != BRAID_OK) {
+      absl::Status why = fence.Result();
+      return absl::Status(why.code(), absl::StrCat(step.title, ": ", why.message()));
+    }
+    for (const SegmentStep::Port& port : step.outputs)
+      if (where_[port.slot].host == nullptr && where_[port.slot].buffer == nullptr)
+        if (absl::Status s = TakeOutput(step, port, fence); !s.ok()) return s;
+    return absl::OkStatus();
+  }
+  if (fence) {
+    host_pending_ = host_pending_ || host_bindings;
+    pending_.push_back({std::move(fence), step.title.c_str(), host_bindings});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::TakeOutput(const SegmentStep& step, const SegmentStep::Port& port, const Fence& fence) {
+  Device& dev = *context_->devices[static_cast<size_t>(step.device)];
+  Dynamic& d = dynamic_[port.slot];
+  Shape found;
+  Shape& shape = IsStatic(port.value) ? found : DynamicShape(port.value);
+  if (absl::Status s = step.exec.TakeOutput(fence, port.view_value, &d.taken, &shape.rank, shape.dims);
+      !s.ok())
+    return absl::Status(s.code(), absl::StrCat(step.title, ": ", s.message()));
+  if (shape.rank < 0 || shape.rank > static_cast<int32_t>(BRAID_MAX_RANK))
+    return absl::InternalError(absl::StrCat(step.title, ": an output of rank ", shape.rank));
+  Where& where = where_[port.slot];
+  where.offset = 0;
+  where.bytes =
+      TypeOf(port.value) == kString ? d.taken.bytes() : BytesOf(TypeOf(port.value), shape.rank, shape.dims);
+  where.buffer = d.taken.get();
+  if (dev.info().Has(BRAID_HOST_BINDINGS)) {
+    auto mapped = d.taken.Map(0, where.bytes);
+    if (!mapped.ok()) return mapped.status();
+    where.host = static_cast<uint8_t*>(*mapped);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::RunCopy(const CopyStep& step) {
+  const Slot &from = spec_.slots[step.from], &to = spec_.slots[step.to];
+  const Where& source = where_[step.from];
+  if (from.location == 0 || step.native)
+    if (absl::Status s = step.native ? WaitAll() : WaitForHost(); !s.ok()) return s;
+  if (to.source == Slot::kDynamic || (to.source == Slot::kOutput && to.bytes != source.bytes))
+    if (absl::Status s = Reserve(step.to, source.bytes); !s.ok()) return s;
+  const Where& target = where_[step.to];
+  if (source.bytes == 0) return absl::OkStatus();
+  const int location = to.location != 0 ? to.location : from.location;
+  const size_t d = static_cast<size_t>(location) - 1;
+  braid_transfer transfer{};
+  transfer.size = sizeof transfer;
+  transfer.queue = queue_[d];
+  transfer.bytes = source.bytes;
+  if (step.native) {
+    transfer.kind = BRAID_TRANSFER_COPY;
+    transfer.from_device = device(from.location).get();
+  } else {
+    transfer.kind = to.location != 0 ? BRAID_TRANSFER_WRITE : BRAID_TRANSFER_READ;
+    transfer.host = to.location != 0 ? source.host : target.host;
+  }
+  transfer.from = from.location != 0 ? source.buffer : nullptr;
+  transfer.from_offset = source.offset;
+  transfer.to = to.location != 0 ? target.buffer : nullptr;
+  transfer.to_offset = target.offset;
+  Fence fence;
+  braid_status status;
+  {
+    std::lock_guard lock(*queue_mutex_[d]);
+    status = device(location).Transfer(transfer, &fence);
+  }
+  if (status != BRAID_OK)
+    return device(location).Error(status,
+                                  absl::StrCat("transfer of '", spec_.graph().values[from.value].name, "'"));
+  if (fence) {
+    bool host = to.location == 0;
+    host_pending_ = host_pending_ || host;
+    pending_.push_back({std::move(fence), "transfer", host});
+  }
+  return absl::OkStatus();
+}
+
+// ---- Nodes that the host runs
+// ---------------------------------------------------------------------------------------
+
+RunInput Frame::InputOf(uint32_t slot) const {
+  RunInput input;
+  if (slot == kNone) return input;
+  const Slot& s = spec_.slots[slot];
+  if (s.source == Slot::kValue || !spec_.graph().values[s.value].type.is_tensor()) {
+    input.value = &values_[slot];
+    return input;
+  }
+  const Where& where = where_[slot];
+  input.type = TypeOf(s.value);
+  input.rank = RankOf(s.value);
+  input.dims = DimsOf(s.value);
+  input.data = where.host;
+  input.bytes = where.bytes;
+  return input;
+}
+
+absl::Status Frame::RunHostStep(const HostStep& step, RunControl* control) {
+  if (absl::Status s = WaitForHost(); !s.ok()) return s;
+  const Node& node = spec_.graph().nodes[step.node];
+  absl::Status status = node.op == "If" ? RunIf(step, control) : RunGeneric(step, control);
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(node.op, " '", node.name, "': ", status.message()));
+}
+
+// The branch writes where the node's outputs lie: the common case allocates nothing.
+absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
+  const Node& node = spec_.graph().nodes[step.node];
+  const Where& condition = where_[step.inputs[0]];
+  if (condition.bytes != 1) return absl::InvalidArgumentError("the condition is not one boolean");
+  const bool taken = *condition.host != 0;
+  size_t body = 0, index = 0;
+  for (const Attribute& a : node.attributes) {
+    if (a.kind != Attribute::kGraph) continue;
+    if (a.name == (taken ? "then_branch" : "else_branch")) body = index;
+    ++index;
+  }
+  body_inputs_.clear();
+  for (uint32_t slot : step.captures[body]) body_inputs_.push_back(InputOf(slot));
+  const size_t outputs = node.outputs.size();
+  for (size_t i = 0; i < outputs; ++i) {
+    RunOutput& out = body_outputs_[i];
+    out = RunOutput();
+    out.wanted = step.outputs[i] != kNone;
+    if (!out.wanted) continue;
+    const Slot& slot = spec_.slots[step.outputs[i]];
+    if (slot.source != Slot::kArena && slot.source != Slot::kOutput) continue;
+    out.data = where_[step.outputs[i]].host;
+    out.room = slot.bytes;
+  }
+  absl::Status status =
+      step.bodies[body]->Run(body_inputs_, absl::MakeSpan(body_outputs_.data(), outputs), control);
+  if (!status.ok()) return status;
+  for (size_t i = 0; i < outputs; ++i) {
+    RunOutput& out = body_outputs_[i];
+    uint32_t s = step.outputs[i];
+    if (s == kNone) continue;
+    const Slot& slot = spec_.slots[s];
+    if (slot.source == Slot::kValue) {
+      values_[s] = std::move(out.value);
+      continue;
+    }
+    if (!IsStatic(slot.value)) {
+      Shape& shape = DynamicShape(slot.value);
+      shape.rank = out.rank;
+      std::memcpy(shape.dims, out.dims, sizeof(int64_t) * static_cast<size_t>(out.rank));
+    } else if (out.bytes != slot.bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("output ", i, " has ", out.bytes, " bytes, its type says ", slot.bytes));
+    }
+    if (slot.source == Slot::kDynamic) {
+      dynamic_[s].owner = std::shared_ptr<const void>(std::move(out.allocated));
+      where_[s].host = static_cast<uint8_t*>(const_cast<void*>(dynamic_[s].owner.get()));
+      where_[s].bytes = out.bytes;
+    }
+  }
+  return absl::OkStatus();
+}
+
+RunValue Frame::ValueOf(uint32_t slot) const {
+  if (slot == kNone) return RunValue();
+  const Slot& s = spec_.slots[slot];
+  if (s.source == Slot::kValue || !spec_.graph().values[s.value].type.is_tensor()) return values_[slot];
+  // The frame's memory outlives the step, and a value that a sequence keeps is copied there.
+  RunValue value;
+  value.tensor.type = TypeOf(s.value);
+  value.tensor.dims.assign(DimsOf(s.value), DimsOf(s.value) + RankOf(s.value));
+  value.tensor.bytes = where_[slot].bytes;
+  uint8_t* copy = HostAlloc(value.tensor.bytes);
+  if (copy != nullptr && value.tensor.bytes > 0) std::memcpy(copy, where_[slot].host, value.tensor.bytes);
+  value.tensor.data = std::shared_ptr<const uint8_t>(copy, HostFree());
+  return value;
+}
+
+absl::Status Frame::StoreValue(uint32_t slot, RunValue value) {
+  const Slot& s = spec_.slots[slot];
+  if (s.source == Slot::kValue) {
+    values_[slot] = std::move(value);
+    return absl::OkStatus();
+  }
+  Where& where = where_[slot];
+  const HostTensor& t = value.tensor;
+  if (!IsStatic(s.value)) {
+    Shape& shape = DynamicShape(s.value);
+    shape.rank = static_cast<int32_t>(t.dims.size());
+    std::copy(t.dims.begin(), t.dims.end(), shape.dims);
+  } else if (s.bytes != t.bytes && s.source != Slot::kDynamic) {
+    return absl::InvalidArgumentError(absl::StrCat("output '", spec_.graph().values[s.value].name, "' has ",
+                                                   t.bytes, " bytes, its type says ", s.bytes));
+  }
+  if (s.source == Slot::kDynamic) {
+    dynamic_[slot].owner = t.data;
+    where.host = const_cast<uint8_t*>(t.data.get());
+    where.bytes = t.bytes;
+  } else if (t.bytes > 0) {
+    std::memcpy(where.host, t.data.get(), t.bytes);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::RunGeneric(const HostStep& step, RunControl* control) {
+  const Node& node = spec_.graph().nodes[step.node];
+  HostCall call{spec_.graph(), node, {}, {}, {}, {}, control};
+  for (uint32_t slot : step.inputs) call.inputs.push_back(ValueOf(slot));
+  for (size_t b = 0; b < step.bodies.size(); ++b) {
+    call.bodies.push_back(step.bodies[b].get());
+    call.captures.emplace_back();
+    for (uint32_t slot : step.captures[b]) call.captures.back().push_back(InputOf(slot));
+  }
+  call.outputs.resize(node.outputs.size());
+  if (absl::Status s = RunHostOp(&call); !s.ok()) return s;
+  for (size_t i = 0; i < step.outputs.size(); ++i)
+    if (step.outputs[i] != kNone)
+      if (absl::Status s = StoreValue(step.outputs[i], std::move(call.outputs[i])); !s.ok()) return s;
+  return absl::OkStatus();
+}
+
+// ---- Results
+// ----------------------------------------------------------------------------------------------------------
+
+absl::Status Frame::HandOut(absl::Span<RunOutput> outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].wanted) continue;
+    uint32_t s = spec_.output_slots[i];
+    const Value& value = spec_.graph().values[spec_.graph().outputs[i]];
+    if (s == kNone) return absl::InternalError(absl::StrCat("output '", value.name, "' is made by no node"));
+    if (!value.type.is_tensor()) {
+      outputs[i].value = values_[s];
+      continue;
+    }
+    if (absl::Status status = HandOutTensor(s, &outputs[i], i); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::HandOutTensor(uint32_t s, RunOutput* output, size_t index) {
+  const Slot& slot = spec_.slots[s];
+  const Where& where = where_[s];
+  output->type = TypeOf(slot.value);
+  output->rank = RankOf(slot.value);
+  std::memcpy(output->dims, DimsOf(slot.value), sizeof(int64_t) * static_cast<size_t>(output->rank));
+  output->bytes = where.bytes;
+  const bool room = (output->data == nullptr && output->buffer == nullptr) || output->room >= where.bytes;
+  if (!room)
+    return absl::OutOfRangeError(absl::StrCat("output '", spec_.graph().values[slot.value].name, "' (", index,
+                                              ") needs ", where.bytes, " bytes, there is room for ",
+                                              output->room));
+  if (slot.location != 0) {
+    if (output->buffer == nullptr ||
+        (where.buffer == output->buffer->get() && where.offset == output->offset))
+      return absl::OkStatus();
+    const size_t d = static_cast<size_t>(slot.location) - 1;
+    braid_transfer transfer{};
+    transfer.size = sizeof transfer;
+    transfer.kind = BRAID_TRANSFER_COPY;
+    transfer.from = where.buffer;
+    transfer.from_offset = where.offset;
+    transfer.to = output->buffer->get();
+    transfer.to_offset = output->offset;
+    transfer.bytes = where.bytes;
+    transfer.queue = queue_[d];
+    Fence fence;
+    std::lock_guard lock(*queue_mutex_[d]);
+    if (braid_status status = device(slot.location).Transfer(transfer, &fence); status != BRAID_OK)
+      return device(slot.location).Error(status, "transfer of an output");
+    if (fence) pending_.push_back({std::move(fence), "transfer of an output", false});
+    return absl::OkStatus();
+  }
+  if (output->data == nullptr && output->allocated == nullptr) {
+    output->allocated.reset(HostAlloc(where.bytes));
+    if (output->allocated == nullptr)
+      return absl::ResourceExhaustedError(
+          absl::StrCat("out of host memory: an output takes ", where.bytes, " bytes"));
+  }
+  uint8_t* to = output->data != nullptr ? static_cast<uint8_t*>(output->data) : output->allocated.get();
+  if (to != where.host && where.bytes > 0) std::memmove(to, where.host, where.bytes);
+  return absl::OkStatus();
+}
+
+}  // namespace braid
