@@ -34,6 +34,8 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/static")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 
 add_compile_options(-Wall -Wextra -Werror)
+# Members that a designated initialiser leaves out are zero or have their default: that is what it is used for.
+add_compile_options(-Wno-missing-field-initializers)
 add_link_options(-Wl,--as-needed)
 
 if(BRAID_SANITIZE)
