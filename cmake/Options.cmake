@@ -39,7 +39,7 @@ add_compile_options(-Wno-missing-field-initializers)
 add_link_options(-Wl,--as-needed)
 
 if(BRAID_SANITIZE)
-  add_compile_options(-fsanitize=${BRAID_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_compile_options(-fsanitize=${BRAID_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1 -UNDEBUG)
   add_link_options(-fsanitize=${BRAID_SANITIZE})
   add_compile_definitions(BRAID_SANITIZED=1)
   # Instrumented code trips GCC's flow warnings in headers of the standard library; the plain build has them on.
