@@ -72,7 +72,10 @@ const Attribute* Node::attribute(std::string_view wanted) const {
 }
 
 ValueId Graph::AddValue(std::string value_name, Type type) {
-  values.push_back({.name = std::move(value_name), .type = std::move(type)});
+  Value value;
+  value.name = std::move(value_name);
+  value.type = std::move(type);
+  values.push_back(std::move(value));
   return static_cast<ValueId>(values.size() - 1);
 }
 
