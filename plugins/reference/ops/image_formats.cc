@@ -9,7 +9,6 @@
 
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
@@ -138,6 +137,7 @@ ImageFormat FormatOf(std::span<const uint8_t> file) {
 std::optional<RgbImage> DecodeImage(std::span<const uint8_t> file) {
   switch (FormatOf(file)) {
     case ImageFormat::kJpeg:
+      return DecodeJpeg(file);
     case ImageFormat::kPng:
     case ImageFormat::kBmp:
       return DecodeByStb(file);

@@ -122,6 +122,7 @@ class TiffReader {
 
   bool ReadDirectory(int64_t at) {
     const int64_t entries = Value(at, 2);
+    int64_t total = 0;
     for (int64_t i = 0; i < entries; ++i) {
       const int64_t entry = at + 2 + 12 * i, tag = Value(entry, 2), type = Value(entry + 2, 2),
                     count = Value(entry + 4, 4);
@@ -130,7 +131,9 @@ class TiffReader {
                        : type == 3 ? 2
                        : type == 4 ? 4
                                    : 0;  // BYTE, SHORT, LONG; others are not needed
-      if (size == 0 || count > static_cast<int64_t>(file_.size())) continue;
+      if (size == 0) continue;
+      // No value lies within another, so there are no more of them than bytes.
+      if ((total += count) > static_cast<int64_t>(file_.size())) return false;
       const int64_t values = count * size <= 4 ? entry + 8 : Value(entry + 8, 4);
       for (int64_t k = 0; k < count; ++k) {
         const int64_t value = Value(values + k * size, size);
