@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "tools/braid/command.h"
+#include "tools/braid/graph.h"
+
+namespace braid::cli {
+namespace {
+
+const char* KindText(int32_t kind) {
+  switch (kind) {
+    case 1:
+      return "CPU";
+    case 2:
+      return "GPU";
+    case 3:
+      return "NPU";
+    case 4:
+      return "DSP";
+    case 5:
+      return "FPGA";
+    default:
+      return "other";
+  }
+}
+
+std::string MemoryText(uint64_t bytes) {
+  return bytes == 0 ? "" : fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1ull << 30));
+}
+
+nlohmann::json Plugins() {
+  const char* json = nullptr;
+  if (graph_plugins(&json) != GRAPH_OK) throw RunError(GRAPH_INTERNAL, graph_last_error());
+  return nlohmann::json::parse(json);
+}
+
+int Devices(bool as_json) {
+  std::vector<graph_device_info> infos(graph_devices(nullptr, 0), graph_device_info GRAPH_DEVICE_INFO_INIT);
+  graph_devices(infos.data(), static_cast<uint32_t>(infos.size()));
+  nlohmann::json json = nlohmann::json::array();
+  for (const graph_device_info& d : infos) {
+    json.push_back({{"id", d.id},
+                    {"kind", KindText(d.kind)},
+                    {"name", d.name},
+                    {"plugin", d.plugin},
+                    {"driver", d.driver},
+                    {"memory_total", d.memory_total},
+                    {"memory_free", d.memory_free}});
+    if (!as_json)
+      fmt::print("{:<14} {:<6} {}{}{}\n{:<14}        plugin {}{}{}\n", d.id, KindText(d.kind), d.name,
+                 d.memory_total > 0 ? ", " : "", MemoryText(d.memory_total), "", d.plugin,
+                 *d.driver != 0 ? ", driver " : "", d.driver);
+  }
+  if (as_json) fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (!infos.empty()) return kDone;
+  if (!as_json) fmt::print(stderr, "braid: no device was found; `braid doctor` tells where was looked\n");
+  return kFailed;
+}
+
+int Doctor(bool as_json) {
+  nlohmann::json plugins = Plugins();
+  // All that changes what is found or how it runs.
+  static const char* const kVariables[] = {"BRAID_PLUGIN_PATH", "BRAID_PLUGINS",   "BRAID_DISABLE_PLUGINS",
+                                           "BRAID_CHECK",       "BRAID_ISOLATE",   "BRAID_LOG",
+                                           "BRAID_THREADS",     "BRAID_CACHE_DIR", "BRAID_SIM"};
+  nlohmann::json variables = nlohmann::json::object();
+  for (const char* name : kVariables)
+    if (const char* value = std::getenv(name)) variables[name] = value;
+  plugins["environment"] = variables;
+  plugins["version"] = graph_version();
+  size_t loaded = 0;
+  for (const auto& p : plugins["plugins"])
+    loaded += p["outcome"] == "loaded" && !p["devices"].empty() ? 1 : 0;
+  if (as_json) {
+    fmt::print("{}\n", plugins.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return loaded > 0 ? kDone : kFailed;
+  }
+  fmt::print("braid {}\n\nfolders searched for plugins, in order:\n", graph_version());
+  for (const auto& d : plugins["directories"]) {
+    const std::string note = d["note"];
+    fmt::print("  {:<20} {}{}{}\n", d["origin"].get<std::string>(), d["path"].get<std::string>(),
+               d["exists"].get<bool>() ? "" : " (is not there)", note.empty() ? "" : ": " + note);
+  }
+  fmt::print("\nplugins found:\n");
+  for (const auto& p : plugins["plugins"]) {
+    const std::string reason = p["reason"], id = p["id"];
+    fmt::print("  {} {}: {}{}\n    {}\n", id.empty() ? "?" : id, p["version"].get<std::string>(),
+               p["outcome"].get<std::string>(), reason.empty() ? "" : ", " + reason,
+               p["manifest"].get<std::string>());
+    for (const auto& device : p["devices"]) fmt::print("    device {}\n", device.get<std::string>());
+    if (p["outcome"] == "loaded" && p["devices"].empty()) fmt::print("    no device\n");
+  }
+  if (plugins["plugins"].empty()) fmt::print("  none\n");
+  fmt::print("\nenvironment:\n");
+  for (const auto& [name, value] : variables.items()) fmt::print("  {}={}\n", name, value.get<std::string>());
+  if (variables.empty()) fmt::print("  no BRAID_ variable is set\n");
+  return loaded > 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+std::function<int()> AddDevices(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  app.add_flag("--json", *json, "print JSON");
+  return [json] { return Devices(*json); };
+}
+
+std::function<int()> AddDoctor(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  app.add_flag("--json", *json, "print JSON");
+  return [json] { return Doctor(*json); };
+}
+
+}  // namespace braid::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <braid/graph.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tools/braid/command.h"
+#include "tools/braid/graph.h"
+
+namespace braid::cli {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"run", "runs a model and shows its outputs and what ran where",
+     "braid run model.onnx --input x=x.npy --output-dir out", AddRun},
+    {"verify", "runs ONNX test cases and compares their outputs", "braid verify cases/ --device reference",
+     AddVerify},
+    {"plan", "shows which device runs each node, and why", "braid plan model.onnx --device vulkan,reference",
+     AddPlan},
+    {"bench", "measures latency and throughput", "braid bench model.onnx --threads 2 --json", AddBench},
+    {"devices", "lists the devices of this machine", "braid devices --json", AddDevices},
+    {"inspect", "shows what a model holds", "braid inspect model.onnx", AddInspect},
+    {"doctor", "tells which plugins were found, what became of them, and why", "braid doctor", AddDoctor},
+    {"new-plugin", "writes a complete minimal plugin to start from", "braid new-plugin acme", AddNewPlugin},
+};
+
+// Edit distance (insert, delete, replace).
+size_t Distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Runs one ONNX graph across every device of this machine.", "braid");
+  app.set_version_flag("--version", std::string("braid ") + graph_version());
+  app.require_subcommand(1);
+  app.footer("`braid COMMAND --help` tells more about a command.");
+  int status = kDone;
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    names.push_back(command.name);
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->footer(std::string("Example:\n  ") + command.example);
+    auto run = command.add(*sub);
+    sub->callback([run, &status] { status = run(); });
+  }
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    fmt::print(stderr, "braid: there is no command '{}'{}; the commands are {}\n", argv[1],
+               NearestMatch(argv[1], names), fmt::join(names, ", "));
+    return kUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const auto used = app.get_subcommands();
+    fmt::print(stderr, "braid: {}\nsee `braid {}--help`\n", e.what(),
+               used.empty() ? "" : used[0]->get_name() + " ");
+    return kUsage;
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "braid: {}\n", e.what());
+    return kUsage;
+  } catch (const RunError& e) {
+    fmt::print(stderr, "braid: {}\n", e.what());
+    const bool unusable = e.status() == GRAPH_INVALID_ARGUMENT || e.status() == GRAPH_IO_ERROR;
+    return unusable ? kUsage : kFailed;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "braid: {}\n", e.what());
+    return kFailed;
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string NearestMatch(const std::string& wrong, const std::vector<std::string>& candidates) {
+  const std::string* best = nullptr;
+  size_t least = std::max<size_t>(2, wrong.size() / 2) + 1;
+  for (const std::string& candidate : candidates)
+    if (size_t d = Distance(wrong, candidate); d < least) {
+      least = d;
+      best = &candidate;
+    }
+  return best == nullptr ? "" : " (did you mean '" + *best + "'?)";
+}
+
+}  // namespace braid::cli
+
+int main(int argc, char** argv) { return braid::cli::Main(argc, argv); }

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/braid/tensors.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <random>
+
+#include "core/graph/graph.h"
+#include "core/onnx/model.h"
+#include "tools/braid/command.h"
+
+namespace braid::cli {
+namespace {
+
+constexpr int32_t kFloat8First = GRAPH_FLOAT8E4M3FN, kFloat8Last = GRAPH_FLOAT8E5M2FNUZ;
+
+// A binary float of `exponent` and `mantissa` bits with this bias; `finite`: all ones in the exponent is a
+// number too.
+double SmallFloat(uint32_t bits, int exponent, int mantissa, int bias, bool finite) {
+  const uint32_t m = bits & ((1u << mantissa) - 1);
+  const uint32_t e = (bits >> mantissa) & ((1u << exponent) - 1);
+  const double sign = (bits >> (exponent + mantissa)) != 0 ? -1 : 1;
+  if (!finite && e == (1u << exponent) - 1) return m == 0 ? sign * INFINITY : NAN;
+  if (e == 0) return sign * std::ldexp(m, 1 - bias - mantissa);
+  return sign * std::ldexp(m + (1u << mantissa), static_cast<int>(e) - bias - mantissa);
+}
+
+bool IsFloat(int32_t type) {
+  return type == GRAPH_FLOAT || type == GRAPH_DOUBLE || type == GRAPH_FLOAT16 || type == GRAPH_BFLOAT16 ||
+         type == GRAPH_COMPLEX64 || type == GRAPH_COMPLEX128 || (type >= kFloat8First && type <= kFloat8Last);
+}
+
+template <class T>
+T Load(const HostData& d, uint64_t i) {
+  T v;
+  std::memcpy(&v, d.bytes.data() + i * sizeof(T), sizeof(T));
+  return v;
+}
+
+// Parts of a complex element count as elements of their own.
+double FloatAt(const HostData& d, uint64_t i) {
+  switch (d.type) {
+    case GRAPH_FLOAT:
+    case GRAPH_COMPLEX64:
+      return Load<float>(d, i);
+    case GRAPH_DOUBLE:
+    case GRAPH_COMPLEX128:
+      return Load<double>(d, i);
+    case GRAPH_FLOAT16:
+      return SmallFloat(Load<uint16_t>(d, i), 5, 10, 15, false);
+    case GRAPH_BFLOAT16:
+      return std::bit_cast<float>(static_cast<uint32_t>(Load<uint16_t>(d, i)) << 16);
+    case GRAPH_FLOAT8E4M3FN:
+      return (d.bytes[i] & 0x7f) == 0x7f ? NAN : SmallFloat(d.bytes[i], 4, 3, 7, true);
+    case GRAPH_FLOAT8E4M3FNUZ:
+      return d.bytes[i] == 0x80 ? NAN : SmallFloat(d.bytes[i], 4, 3, 8, true);
+    case GRAPH_FLOAT8E5M2:
+      return SmallFloat(d.bytes[i], 5, 2, 15, false);
+    case GRAPH_FLOAT8E5M2FNUZ:
+      return d.bytes[i] == 0x80 ? NAN : SmallFloat(d.bytes[i], 5, 2, 16, true);
+    default:
+      return NAN;
+  }
+}
+
+std::string StringAt(const HostData& d, uint64_t i) {
+  uint64_t pair[2];
+  if ((i + 1) * 16 > d.bytes.size()) return "";
+  std::memcpy(pair, d.bytes.data() + i * 16, 16);
+  if (pair[0] > d.bytes.size() || pair[1] > d.bytes.size() - pair[0]) return "";
+  return {reinterpret_cast<const char*>(d.bytes.data()) + pair[0], pair[1]};
+}
+
+HostData FromHostValue(const HostValue& v) {
+  HostData out;
+  out.kind = static_cast<int32_t>(v.type.kind);
+  out.name = v.name;
+  out.type = v.type.element;
+  for (const Dim& d : v.type.dims) out.dims.push_back(d.value);
+  out.bytes = v.data;
+  for (const HostValue& item : v.items) out.items.push_back(FromHostValue(item));
+  return out;
+}
+
+// The index of an element as coordinates: "[0,2,1]".
+std::string Coordinates(const std::vector<int64_t>& dims, uint64_t index) {
+  std::string out = "]";
+  for (size_t i = dims.size(); i-- > 0;) {
+    const uint64_t d = static_cast<uint64_t>(std::max<int64_t>(dims[i], 1));
+    out = (i > 0 ? "," : "") + std::to_string(index % d) + out;
+    index /= d;
+  }
+  return "[" + out;
+}
+
+}  // namespace
+
+graph_tensor Borrow(const HostData& data, std::vector<std::unique_ptr<std::vector<graph_tensor>>>& items) {
+  graph_tensor t = GRAPH_TENSOR_INIT;
+  t.kind = data.kind;
+  t.type = data.type;
+  t.rank = static_cast<int32_t>(data.dims.size());
+  std::copy(data.dims.begin(), data.dims.end(), t.dims);
+  // An empty vector has no address; a run wants one.
+  static uint8_t nothing;
+  t.data = data.bytes.empty() ? &nothing : const_cast<uint8_t*>(data.bytes.data());
+  t.bytes = data.bytes.size();
+  if (data.kind != GRAPH_TENSOR) {
+    auto children = std::make_unique<std::vector<graph_tensor>>();
+    for (const HostData& item : data.items) children->push_back(Borrow(item, items));
+    t.items = children->data();
+    t.item_count = children->size();
+    items.push_back(std::move(children));
+  }
+  return t;
+}
+
+HostData CopyOf(const graph_tensor& t) {
+  HostData out;
+  out.kind = t.kind;
+  out.type = t.type;
+  if (t.kind == GRAPH_TENSOR) {
+    out.dims.assign(t.dims, t.dims + t.rank);
+    out.bytes.assign(static_cast<const uint8_t*>(t.data), static_cast<const uint8_t*>(t.data) + t.bytes);
+  }
+  for (uint64_t i = 0; i < t.item_count; ++i) out.items.push_back(CopyOf(t.items[i]));
+  return out;
+}
+
+HostData ReadPb(const std::string& path, const graph_value_info& info) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UsageError(path + ": can't be read");
+  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)), {});
+  Type declared;
+  declared.kind = static_cast<ValueKind>(info.kind);
+  declared.element = info.type;
+  if (info.kind != GRAPH_TENSOR) {
+    declared.item = std::make_shared<Type>();
+    declared.item->element = info.type;
+  }
+  auto value = ParseValueProto(bytes, declared);
+  if (!value.ok()) throw UsageError(path + ": " + std::string(value.status().message()));
+  return FromHostValue(*value);
+}
+
+HostData Random(const std::string& name, int32_t type, const std::vector<int64_t>& dims, uint64_t seed) {
+  HostData out;
+  out.name = name;
+  out.type = type;
+  out.dims = dims;
+  uint64_t hash = 1469598103934665603ull;  // FNV-1a, so that each input has numbers of its own
+  for (char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ull;
+  std::mt19937_64 random(seed ^ hash);
+  const uint64_t count = ElementCount(out);
+  auto put = [&](auto value) {
+    const auto* p = reinterpret_cast<const uint8_t*>(&value);
+    out.bytes.insert(out.bytes.end(), p, p + sizeof value);
+  };
+  auto unit = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+  if (type == GRAPH_STRING) {
+    for (uint64_t i = 0; i < count; ++i) {
+      put(uint64_t{count * 16 + i});
+      put(uint64_t{1});
+    }
+    for (uint64_t i = 0; i < count; ++i) out.bytes.push_back(static_cast<uint8_t>('a' + random() % 26));
+    return out;
+  }
+  const int bits = ElementBits(type);
+  if (bits == 0)
+    throw UsageError(fmt::format("input '{}': numbers of element type {} can't be made", name, type));
+  if (bits < 8) {
+    for (uint64_t i = 0; i < TensorBytes(type, count); ++i) out.bytes.push_back(0x11);  // every element 1
+    return out;
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    switch (type) {
+      case GRAPH_FLOAT:
+        put(static_cast<float>(unit()));
+        break;
+      case GRAPH_DOUBLE:
+        put(unit());
+        break;
+      case GRAPH_COMPLEX64:
+        put(static_cast<float>(unit())), put(static_cast<float>(unit()));
+        break;
+      case GRAPH_COMPLEX128:
+        put(unit()), put(unit());
+        break;
+      case GRAPH_FLOAT16:
+        put(static_cast<uint16_t>(0x3800 + (random() & 0x3ff)));
+        break;  // [0.5, 1)
+      case GRAPH_BFLOAT16:
+        put(static_cast<uint16_t>(0x3f00 + (random() & 0x7f)));
+        break;  // [0.5, 1)
+      case GRAPH_BOOL:
+        put(static_cast<uint8_t>(random() & 1));
+        break;
+      default:
+        if (bits == 8) put(static_cast<uint8_t>(random() % 8));
+        if (bits == 16) put(static_cast<uint16_t>(random() % 8));
+        if (bits == 32) put(static_cast<uint32_t>(random() % 8));
+        if (bits == 64) put(static_cast<uint64_t>(random() % 8));
+    }
+  }
+  return out;
+}
+
+std::string TypeText(int32_t type) {
+  static const char* const kNames[] = {
+      "unknown",        "float32",  "uint8",        "int8",           "uint16",
+      "int16",          "int32",    "int64",        "string",         "bool",
+      "float16",        "float64",  "uint32",       "uint64",         "complex64",
+      "complex128",     "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
+      "float8e5m2fnuz", "uint4",    "int4",         "float4e2m1",     "float8e8m0",
+      "uint2",          "int2"};
+  return type >= 0 && type < static_cast<int32_t>(std::size(kNames)) ? kNames[type]
+                                                                     : fmt::format("type {}", type);
+}
+
+std::string ShapeText(const std::vector<int64_t>& dims) {
+  return dims.empty() ? "scalar" : fmt::format("{}", fmt::join(dims, "x"));
+}
+
+std::string InfoText(const graph_value_info& info) {
+  std::string dims;
+  for (int32_t i = 0; i < info.rank; ++i) {
+    const char* symbol = info.symbols[i];
+    dims += (i > 0 ? "," : "") + (info.dims[i] >= 0                   ? std::to_string(info.dims[i])
+                                  : symbol != nullptr && *symbol != 0 ? symbol
+                                                                      : "?");
+  }
+  std::string tensor = TypeText(info.type) + "[" + (info.rank < 0 ? "..." : dims) + "]";
+  return info.kind == GRAPH_SEQUENCE   ? "sequence(" + tensor + ")"
+         : info.kind == GRAPH_OPTIONAL ? "optional(" + tensor + ")"
+                                       : tensor;
+}
+
+uint64_t ElementCount(const HostData& data) {
+  uint64_t n = 1;
+  for (int64_t d : data.dims) n *= static_cast<uint64_t>(d);
+  return n;
+}
+
+std::string ElementText(const HostData& d, uint64_t i) {
+  if (IsFloat(d.type)) return fmt::format("{:.8g}", FloatAt(d, i));
+  switch (d.type) {
+    case GRAPH_STRING:
+      return "\"" + StringAt(d, i) + "\"";
+    case GRAPH_INT64:
+      return std::to_string(Load<int64_t>(d, i));
+    case GRAPH_UINT64:
+      return std::to_string(Load<uint64_t>(d, i));
+    case GRAPH_INT32:
+      return std::to_string(Load<int32_t>(d, i));
+    case GRAPH_UINT32:
+      return std::to_string(Load<uint32_t>(d, i));
+    case GRAPH_INT16:
+      return std::to_string(Load<int16_t>(d, i));
+    case GRAPH_UINT16:
+      return std::to_string(Load<uint16_t>(d, i));
+    case GRAPH_INT8:
+      return std::to_string(Load<int8_t>(d, i));
+    case GRAPH_BOOL:
+      return d.bytes[i] != 0 ? "true" : "false";
+    default:
+      break;
+  }
+  const int bits = ElementBits(d.type);
+  if (bits >= 8) return std::to_string(d.bytes[i]);
+  const uint64_t each = 8 / static_cast<uint64_t>(bits);
+  return fmt::format("{:#x}",
+                     (d.bytes[i / each] >> ((i % each) * static_cast<uint64_t>(bits))) & ((1 << bits) - 1));
+}
+
+std::string Compare(const HostData& got, const HostData& want, double rtol, double atol) {
+  if (got.kind != want.kind) return fmt::format("is of kind {}, not {}", got.kind, want.kind);
+  if (got.kind != GRAPH_TENSOR) {
+    if (got.items.size() != want.items.size())
+      return fmt::format("has {} items, not {}", got.items.size(), want.items.size());
+    for (size_t i = 0; i < got.items.size(); ++i)
+      if (std::string text = Compare(got.items[i], want.items[i], rtol, atol); !text.empty())
+        return fmt::format("item {} {}", i, text);
+    return "";
+  }
+  if (got.type != want.type)
+    return fmt::format("has type {}, not {}", TypeText(got.type), TypeText(want.type));
+  if (got.dims != want.dims)
+    return fmt::format("has shape {}, not {}", ShapeText(got.dims), ShapeText(want.dims));
+  const uint64_t count = ElementCount(got);
+  auto differs = [&](uint64_t i) {
+    return fmt::format("{} is {}, not {}", Coordinates(got.dims, i), ElementText(got, i),
+                       ElementText(want, i));
+  };
+  if (got.type == GRAPH_STRING) {
+    for (uint64_t i = 0; i < count; ++i)
+      if (StringAt(got, i) != StringAt(want, i)) return differs(i);
+    return "";
+  }
+  if (!IsFloat(got.type)) {
+    if (got.bytes == want.bytes) return "";
+    for (uint64_t i = 0; i < count; ++i)
+      if (ElementText(got, i) != ElementText(want, i)) return differs(i);
+    return "";  // only unused bits of the last byte differ
+  }
+  const bool complex = got.type == GRAPH_COMPLEX64 || got.type == GRAPH_COMPLEX128;
+  for (uint64_t i = 0; i < (complex ? 2 * count : count); ++i) {
+    const double a = FloatAt(got, i), b = FloatAt(want, i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    if (std::isnan(a) || std::isnan(b) || std::isinf(a) || std::isinf(b) ||
+        std::abs(a - b) > atol + rtol * std::abs(b))
+      return fmt::format("{} is {:.8g}, not {:.8g}", Coordinates(got.dims, complex ? i / 2 : i), a, b);
+  }
+  return "";
+}
+
+}  // namespace braid::cli
