@@ -3,8 +3,8 @@
 // Arithmetic on two or more inputs, broadcast. Integers wrap around; integer division by zero is the data's
 // error.
 #include <cmath>
-#include <limits>
 
+#include "plugins/reference/ops/convert.h"
 #include "plugins/reference/ops/math.h"
 #include "plugins/reference/ops/pointwise.h"
 
@@ -127,17 +127,6 @@ T IntegerPower(T base, int64_t exponent) {
   return result;
 }
 
-// double -> integer: truncated; beyond the range the nearest end, 0 for NaN (the specification leaves both
-// open).
-template <class T>
-T Truncated(double v) {
-  constexpr double kLow = static_cast<double>(std::numeric_limits<T>::min()), kHigh = -kLow;
-  return v >= kHigh  ? std::numeric_limits<T>::max()
-         : v <= kLow ? std::numeric_limits<T>::min()
-         : v != v    ? T{0}
-                     : static_cast<T>(v);
-}
-
 // The exponents, whatever their type, as E (float, double or int64).
 template <class E>
 Tensor Exponents(const OpContext& op, const Tensor& y) {
@@ -181,7 +170,7 @@ void Pow(OpContext& op) {
         Zip<T, double, T>(
             op, x, Exponents<double>(op, y), z,
             [](T base, double exponent) {
-              return Truncated<T>(std::pow(static_cast<double>(base), exponent));
+              return FromDouble<T>(std::pow(static_cast<double>(base), exponent), false);
             },
             kCost);
       }
