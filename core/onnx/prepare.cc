@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/onnx/prepare.h"
+
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "core/onnx/schema.h"
+#include "core/onnx/wire.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "onnx/checker.h"
+#include "onnx/inliner/inliner.h"
+#include "onnx/version_converter/convert.h"
+
+namespace braid::frontend {
+namespace {
+
+constexpr int64_t kNewestIr = pb::Version::IR_VERSION;
+
+absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
+
+absl::StatusOr<pb::ModelProto> Parse(Origin& origin, const ModelBudgets& budgets) {
+  if (origin.model.span.size() >= budgets.protobuf_bytes)
+    return Bad(absl::StrCat(
+        "the model has ", origin.model.span.size(), " bytes, a protobuf can have ", budgets.protobuf_bytes,
+        "; save it with external data (onnx.save(model, path, save_as_external_data=True))"));
+  if (origin.model.span.empty()) return Bad("the model is empty");
+  std::random_device random;
+  origin.stub_key = absl::StrCat("braid.", random(), ".", random());
+  std::string stub;
+  if (absl::Status s =
+          StripLargeTensors(origin.model.span, origin.stub_key, budgets.nesting, &stub, &origin.large);
+      !s.ok())
+    return s;
+  pb::ModelProto model;
+  google::protobuf::io::ArrayInputStream stream(stub.data(), static_cast<int>(stub.size()));
+  google::protobuf::io::CodedInputStream coded(&stream);
+  coded.SetRecursionLimit(static_cast<int>(budgets.nesting) * 4 + 64);
+  if (!model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage())
+    return Bad("is not an ONNX model, or is truncated: the protobuf can't be parsed");
+  if (!model.has_graph()) return Bad("is not an ONNX model: it has no graph");
+  return model;
+}
+
+// Domains and versions: one entry each, "" for ai.onnx, and one that the library knows.
+absl::Status NormaliseImports(pb::ModelProto* model) {
+  if (!model->has_ir_version()) return Bad("it has no IR version");
+  if (model->ir_version() < 1 || model->ir_version() > kNewestIr)
+    return Bad(
+        absl::StrCat("IR version ", model->ir_version(), " is unknown; 1 to ", kNewestIr, " are supported"));
+  std::map<std::string, int64_t> imports;
+  for (const auto& import : model->opset_import()) {
+    const std::string domain(NormalDomain(import.domain()));
+    if (!imports.emplace(domain, import.version()).second && imports[domain] != import.version())
+      return Bad(absl::StrCat("it imports domain '", domain, "' twice, with versions ", imports[domain],
+                              " and ", import.version()));
+    if (import.version() < 1 || (domain.empty() && import.version() > kNewestOpset))
+      return Bad(absl::StrCat("opset ", import.version(), " of domain '", domain.empty() ? "ai.onnx" : domain,
+                              "' is unknown; 1 to ", kNewestOpset, " are supported"));
+  }
+  if (imports.empty()) imports[""] = 1;  // models older than IR 3 import nothing
+  imports.emplace("", kNewestOpset);
+  model->clear_opset_import();
+  for (const auto& [domain, version] : imports) {
+    auto* import = model->add_opset_import();
+    import->set_domain(domain);
+    import->set_version(version);
+  }
+  return absl::OkStatus();
+}
+
+void ForEachGraph(pb::GraphProto* graph, const std::function<void(pb::GraphProto*)>& visit) {
+  visit(graph);
+  for (auto& node : *graph->mutable_node())
+    for (auto& a : *node.mutable_attribute()) {
+      if (a.has_g()) ForEachGraph(a.mutable_g(), visit);
+      for (auto& g : *a.mutable_graphs()) ForEachGraph(&g, visit);
+    }
+}
+
+void NormaliseDomains(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) {
+  for (auto& node : *nodes) {
+    if (node.domain() == "ai.onnx") node.set_domain("");
+    for (auto& a : *node.mutable_attribute()) {
+      if (a.has_g()) NormaliseDomains(a.mutable_g()->mutable_node());
+      for (auto& g : *a.mutable_graphs()) NormaliseDomains(g.mutable_node());
+    }
+  }
+}
+
+// ---- Model-local functions
+// ----------------------------------------------------------------------------------------
+
+// How many nodes each function is when everything is expanded; refuses recursion and explosions before they
+// happen.
+class FunctionBudget {
+ public:
+  FunctionBudget(const pb::ModelProto& model, const ModelBudgets& budgets) : budgets_(budgets) {
+    for (const auto& f : model.functions()) functions_[Id(f.domain(), f.name(), f.overload())] = &f;
+  }
+
+  absl::StatusOr<uint64_t> Count(const google::protobuf::RepeatedPtrField<pb::NodeProto>& nodes,
+                                 uint32_t depth) {
+    uint64_t sum = 0;
+    for (const auto& node : nodes) {
+      uint64_t count = 1;
+      auto f = functions_.find(Id(node.domain(), node.op_type(), node.overload()));
+      if (f != functions_.end()) {
+        auto inner = CountFunction(f->first, *f->second, depth + 1);
+        if (!inner.ok()) return inner.status();
+        count = *inner;
+      }
+      for (const auto& a : node.attribute()) {
+        if (!a.has_g()) continue;
+        auto inner = Count(a.g().node(), depth);
+        if (!inner.ok()) return inner.status();
+        count += *inner;
+      }
+      sum += count;
+      if (sum > budgets_.nodes)
+        return Bad(absl::StrCat("expanded, its functions make more than ", budgets_.nodes,
+                                " nodes (at a call of '", node.op_type(), "')"));
+    }
+    return sum;
+  }
+
+ private:
+  static std::string Id(const std::string& domain, const std::string& name, const std::string& overload) {
+    return absl::StrCat(NormalDomain(domain), ":", name, ":", overload);
+  }
+
+  absl::StatusOr<uint64_t> CountFunction(const std::string& id, const pb::FunctionProto& f, uint32_t depth) {
+    if (auto known = counts_.find(id); known != counts_.end()) return known->second;
+    if (!open_.insert(id).second) return Bad(absl::StrCat("function '", f.name(), "' calls itself"));
+    if (depth > budgets_.expansion_depth)
+      return Bad(absl::StrCat("functions call each other deeper than ", budgets_.expansion_depth, " (at '",
+                              f.name(), "')"));
+    auto count = Count(f.node(), depth);
+    open_.erase(id);
+    if (count.ok()) counts_[id] = *count;
+    return count;
+  }
+
+  const ModelBudgets& budgets_;
+  std::map<std::string, const pb::FunctionProto*> functions_;
+  std::map<std::string, uint64_t> counts_;
+  std::set<std::string> open_;
+};
+
+// ---- Constants
+// ------------------------------------------------------------------------------------------------------
+
+bool SetTensorOf(const pb::NodeProto& constant, pb::TensorProto* tensor, pb::SparseTensorProto* sparse) {
+  for (const auto& a : constant.attribute()) {
+    tensor->Clear();
+    if (a.name() == "value" && a.has_t()) {
+      *tensor = a.t();
+    } else if (a.name() == "value_float") {
+      tensor->set_data_type(pb::TensorProto::FLOAT);
+      tensor->add_float_data(a.f());
+    } else if (a.name() == "value_int") {
+      tensor->set_data_type(pb::TensorProto::INT64);
+      tensor->add_int64_data(a.i());
+    } else if (a.name() == "value_string") {
+      tensor->set_data_type(pb::TensorProto::STRING);
+      tensor->add_string_data(a.s());
+    } else if (a.name() == "value_floats") {
+      tensor->set_data_type(pb::TensorProto::FLOAT);
+      tensor->add_dims(a.floats_size());
+      *tensor->mutable_float_data() = a.floats();
+    } else if (a.name() == "value_ints") {
+      tensor->set_data_type(pb::TensorProto::INT64);
+      tensor->add_dims(a.ints_size());
+      *tensor->mutable_int64_data() = a.ints();
+    } else if (a.name() == "value_strings") {
+      tensor->set_data_type(pb::TensorProto::STRING);
+      tensor->add_dims(a.strings_size());
+      *tensor->mutable_string_data() = a.strings();
+    } else if (a.name() == "sparse_value" && a.has_sparse_tensor()) {
+      *sparse = a.sparse_tensor();
+      return true;
+    } else {
+      continue;
+    }
+    return true;
+  }
+  return false;
+}
+
+bool IsAbsent(const pb::TensorProto& t) { return t.data_location() == pb::TensorProto::EXTERNAL; }
+
+class Extractor {
+ public:
+  Extractor(pb::ModelProto* model, Origin& origin, Weights* weights)
+      : model_(model), origin_(origin), weights_(*weights) {
+    for (const auto& input : model->graph().input()) taken_.insert(input.name());
+    for (const auto& [name, constant] : weights_) taken_.insert(name);
+    for (const auto& t : model->graph().initializer()) taken_.insert(t.name());
+    for (const auto& node : model->graph().node())
+      for (const auto& out : node.output()) taken_.insert(out);
+  }
+
+  absl::Status Run() {
+    const bool constant_inputs =
+        model_->ir_version() < 4;  // every initializer is an input as well, and no default
+    return Graph(model_->mutable_graph(), true, constant_inputs);
+  }
+
+ private:
+  absl::Status Graph(pb::GraphProto* graph, bool top, bool constant_inputs) {
+    std::set<std::string> inputs;
+    for (const auto& input : graph->input()) inputs.insert(input.name());
+    // Constant nodes become initializers, and sparse ones dense.
+    google::protobuf::RepeatedPtrField<pb::NodeProto> nodes;
+    for (auto& node : *graph->mutable_node()) {
+      pb::TensorProto tensor;
+      pb::SparseTensorProto sparse;
+      if (node.op_type() != "Constant" || !NormalDomain(node.domain()).empty() || node.output_size() != 1 ||
+          !SetTensorOf(node, &tensor, &sparse)) {
+        *nodes.Add() = std::move(node);
+        continue;
+      }
+      if (sparse.has_values()) {
+        auto dense = ReadSparseTensor(sparse, origin_, &tensor);
+        if (!dense.ok()) return dense.status();
+        tensor.set_raw_data(std::string(reinterpret_cast<const char*>((*dense)->data), (*dense)->bytes));
+      }
+      tensor.set_name(node.output(0));
+      *graph->add_initializer() = std::move(tensor);
+    }
+    *graph->mutable_node() = std::move(nodes);
+    for (const auto& sparse : graph->sparse_initializer()) {
+      pb::TensorProto tensor;
+      auto dense = ReadSparseTensor(sparse, origin_, &tensor);
+      if (!dense.ok()) return dense.status();
+      tensor.set_name(sparse.values().name());
+      tensor.set_raw_data(std::string(reinterpret_cast<const char*>((*dense)->data), (*dense)->bytes));
+      *graph->add_initializer() = std::move(tensor);
+    }
+    graph->clear_sparse_initializer();
+
+    google::protobuf::RepeatedPtrField<pb::TensorProto> small;
+    std::set<std::string> names, constants;
+    for (auto& tensor : *graph->mutable_initializer()) {
+      if (!names.insert(tensor.name()).second)
+        return Bad(absl::StrCat("initializer '", tensor.name(), "' is there twice"));
+      uint64_t elements = 0, bytes = 0;
+      if (absl::Status s = CheckDims(tensor, &elements, &bytes); !s.ok()) return s;
+      const bool is_default = inputs.contains(tensor.name()) && !constant_inputs;
+      if (inputs.contains(tensor.name()) && constant_inputs) constants.insert(tensor.name());
+      auto constant = ReadTensor(tensor, origin_);
+      if (!constant.ok()) return constant.status();
+      const bool large = (*constant)->bytes > kSmallTensorBytes;
+      if (!large || is_default) {
+        if (IsAbsent(tensor)) Restore(**constant, &tensor);
+        *small.Add() = std::move(tensor);
+        continue;
+      }
+      std::string name = tensor.name();
+      if (!top) {
+        // In the outermost graph the name must be its own.
+        for (int i = 0; taken_.contains(name); ++i) name = absl::StrCat(tensor.name(), "_", i);
+        if (name != tensor.name()) Rename(graph, tensor.name(), name);
+      }
+      taken_.insert(name);
+      weights_[name] = *constant;
+      if (!constants.erase(tensor.name())) AddInput(name, tensor);
+    }
+    *graph->mutable_initializer() = std::move(small);
+    // What is a constant now is no input of the caller's any more.
+    if (!constants.empty()) {
+      google::protobuf::RepeatedPtrField<pb::ValueInfoProto> left;
+      for (auto& input : *graph->mutable_input())
+        if (!constants.contains(input.name())) *left.Add() = std::move(input);
+      *graph->mutable_input() = std::move(left);
+    }
+    for (auto& node : *graph->mutable_node())
+      for (auto& a : *node.mutable_attribute()) {
+        if (a.has_g())
+          if (absl::Status s = Graph(a.mutable_g(), false, false); !s.ok()) return s;
+        // Other tensors in attributes come back whole: nothing but their node reads them.
+        if (a.has_t() && IsAbsent(a.t())) {
+          auto constant = ReadTensor(a.t(), origin_);
+          if (!constant.ok()) return constant.status();
+          Restore(**constant, a.mutable_t());
+        }
+      }
+    return absl::OkStatus();
+  }
+
+  static void Restore(const Constant& constant, pb::TensorProto* tensor) {
+    tensor->clear_external_data();
+    tensor->clear_data_location();
+    tensor->set_raw_data(std::string(reinterpret_cast<const char*>(constant.data), constant.bytes));
+  }
+
+  void AddInput(const std::string& name, const pb::TensorProto& tensor) {
+    auto* input = model_->mutable_graph()->add_input();
+    input->set_name(name);
+    auto* type = input->mutable_type()->mutable_tensor_type();
+    type->set_elem_type(tensor.data_type());
+    type->mutable_shape();
+    for (int64_t d : tensor.dims()) type->mutable_shape()->add_dim()->set_dim_value(d);
+  }
+
+  static void Rename(pb::GraphProto* graph, const std::string& from, const std::string& to) {
+    for (auto& node : *graph->mutable_node()) {
+      for (auto& input : *node.mutable_input())
+        if (input == from) input = to;
+      for (auto& a : *node.mutable_attribute())
+        if (a.has_g()) Rename(a.mutable_g(), from, to);
+    }
+    for (auto& output : *graph->mutable_output())
+      if (output.name() == from) output.set_name(to);
+  }
+
+  pb::ModelProto* model_;
+  Origin& origin_;
+  Weights& weights_;
+  std::set<std::string> taken_;
+};
+
+// ---- Checks and the upgrade
+// -------------------------------------------------------------------------------------------
+
+std::string LabelOf(const pb::NodeProto& node) {
+  return NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");
+}
+
+absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::string, int64_t>& imports) {
+  for (const auto& node : graph.node()) {
+    const std::string& domain = node.domain();
+    auto import = imports.find(domain);
+    if (import == imports.end())
+      return Bad(absl::StrCat(LabelOf(node), ": the model does not import its domain '", domain, "'"));
+    if (FindSchema(node.op_type(), domain, import->second) == nullptr) {
+      const auto* any = FindSchema(node.op_type(), domain, 1 << 20);
+      if (any != nullptr)
+        return Bad(absl::StrCat(LabelOf(node), ": the operator is not in opset ", import->second,
+                                "; it came with ", any->since_version()));
+      return Bad(absl::StrCat(LabelOf(node), ": there is no operator '", node.op_type(), "' in domain '",
+                              domain.empty() ? "ai.onnx" : domain, "'",
+                              NearestOperator(node.op_type(), domain)));
+    }
+    std::set<std::string> names;
+    for (const auto& a : node.attribute()) {
+      if (!names.insert(a.name()).second)
+        return Bad(absl::StrCat(LabelOf(node), ": attribute '", a.name(), "' is there twice"));
+      if (a.has_g())
+        if (absl::Status s = CheckOperators(a.g(), imports); !s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Whether no operator of the graph changed between two opsets: then the number alone is changed.
+bool SameInBoth(const pb::GraphProto& graph, int64_t from, int64_t to) {
+  for (const auto& node : graph.node()) {
+    if (!node.domain().empty()) continue;
+    const auto* a = FindSchema(node.op_type(), "", from);
+    const auto* b = FindSchema(node.op_type(), "", to);
+    if (a == nullptr || b == nullptr || a->since_version() != b->since_version()) return false;
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g() && !SameInBoth(attribute.g(), from, to)) return false;
+  }
+  return true;
+}
+
+absl::Status Upgrade(pb::ModelProto* model, ModelInfo* info) {
+  for (auto& import : *model->mutable_opset_import()) {
+    if (!import.domain().empty() || import.version() == kNewestOpset) continue;
+    const int64_t from = import.version();
+    if (SameInBoth(model->graph(), from, kNewestOpset)) {
+      import.set_version(kNewestOpset);
+    } else {
+      pb::ModelProto upgraded;
+      absl::Status status = Guard([&] {
+        upgraded = pb::version_conversion::ConvertVersion(*model, kNewestOpset);
+        return absl::OkStatus();
+      });
+      if (!status.ok())
+        return Annotate(status,
+                        absl::StrCat("it can't be upgraded from opset ", from, " to ", kNewestOpset, ": "));
+      *model = std::move(upgraded);
+    }
+    info->notes.push_back(absl::StrCat("upgraded ai.onnx ", from, " to ", kNewestOpset));
+    break;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string NodeLabel(std::string_view op, std::string_view domain, std::string_view name,
+                      std::string_view first_output) {
+  std::string label(op);
+  if (!name.empty()) {
+    absl::StrAppend(&label, " '", std::string(name), "'");
+  } else if (!first_output.empty()) {
+    absl::StrAppend(&label, " of '", std::string(first_output), "'");
+  }
+  if (!domain.empty()) absl::StrAppend(&label, " (domain ", std::string(domain), ")");
+  return label;
+}
+
+absl::Status ExtractConstants(pb::ModelProto* model, Origin& origin, Weights* weights) {
+  return Extractor(model, origin, weights).Run();
+}
+
+absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudgets& budgets) {
+  Prepared out;
+  auto parsed = Parse(*origin, budgets);
+  if (!parsed.ok()) return parsed.status();
+  pb::ModelProto& model = out.proto = *std::move(parsed);
+  out.info.ir_version = model.ir_version();
+  out.info.producer_name = model.producer_name();
+  out.info.producer_version = model.producer_version();
+  out.info.doc = model.doc_string();
+  for (const auto& import : model.opset_import())
+    out.info.opset_imports.emplace_back(NormalDomain(import.domain()), import.version());
+  for (const auto& m : model.metadata_props()) out.info.metadata.emplace_back(m.key(), m.value());
+
+  if (absl::Status s = NormaliseImports(&model); !s.ok()) return s;
+  NormaliseDomains(model.mutable_graph()->mutable_node());
+  for (auto& f : *model.mutable_functions()) NormaliseDomains(f.mutable_node());
+
+  auto count = FunctionBudget(model, budgets).Count(model.graph().node(), 0);
+  if (!count.ok()) return count.status();
+  if (model.functions_size() > 0) {
+    const int functions = model.functions_size();
+    absl::Status s = Guard([&] {
+      pb::inliner::InlineLocalFunctions(model, true);
+      return absl::OkStatus();
+    });
+    if (!s.ok()) return Annotate(s, "its functions can't be expanded: ");
+    out.info.notes.push_back(
+        absl::StrCat("expanded ", functions, " model-local function", functions == 1 ? "" : "s"));
+    model.clear_functions();
+    NormaliseDomains(model.mutable_graph()->mutable_node());
+  }
+  if (absl::Status s = ExtractConstants(&model, *origin, &out.weights); !s.ok()) return s;
+  // The oldest forms know no initializer that is no input; what was read is the same in the newest form.
+  model.set_ir_version(kNewestIr);
+
+  std::map<std::string, int64_t> imports;
+  for (const auto& import : model.opset_import()) imports[import.domain()] = import.version();
+  if (absl::Status s = CheckOperators(model.graph(), imports); !s.ok()) return s;
+  absl::Status checked = Guard([&] {
+    pb::checker::check_model(model);
+    return absl::OkStatus();
+  });
+  if (!checked.ok()) return checked;
+  if (absl::Status s = Upgrade(&model, &out.info); !s.ok()) return s;
+  // The converter may have made Constant nodes.
+  if (absl::Status s = ExtractConstants(&model, *origin, &out.weights); !s.ok()) return s;
+  return out;
+}
+
+}  // namespace braid::frontend

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of this room share: ONNX's protobuf types under a short name, and the guard that turns exceptions of
+// the ONNX library into statuses, so that none leaves the room.
+#ifndef BRAID_CORE_ONNX_PROTO_H_
+#define BRAID_CORE_ONNX_PROTO_H_
+
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "onnx/onnx_pb.h"
+
+namespace braid::frontend {
+
+namespace pb = ONNX_NAMESPACE;
+
+// Initializers and attribute tensors up to this many bytes stay in the protobuf form, where shape inference reads them.
+inline constexpr uint64_t kSmallTensorBytes = 1024;
+inline constexpr int kMaxRank = 32;  // BRAID_MAX_RANK of the plugin ABI
+
+// Turns what the ONNX library throws into InvalidArgument with its text; out of memory into ResourceExhausted.
+template <typename F>
+absl::Status Guard(F&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& e) {
+    return absl::InvalidArgumentError(e.what());
+  } catch (...) {
+    return absl::InternalError("unknown exception");
+  }
+}
+
+// "Conv 'layer1/conv' (of domain x)": how messages name a node. A nameless one is named by its first output.
+std::string NodeLabel(std::string_view op, std::string_view domain, std::string_view name,
+                      std::string_view first_output);
+
+// Puts `prefix` before the message and keeps the code.
+inline absl::Status Annotate(const absl::Status& status, std::string_view prefix) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(prefix, status.message()));
+}
+
+// "ai.onnx" is another spelling of the default domain "".
+inline std::string_view NormalDomain(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
+
+}  // namespace braid::frontend
+
+#endif  // BRAID_CORE_ONNX_PROTO_H_

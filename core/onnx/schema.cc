@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/onnx/schema.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "onnx/defs/data_type_utils.h"
+
+namespace braid::frontend {
+namespace {
+
+using Key = std::pair<std::string, std::string>;  // domain, operator
+
+// All versions of every operator, oldest first. Made once.
+const std::map<Key, std::vector<pb::OpSchema>>& History() {
+  static const auto& history = *[] {
+    auto* map = new std::map<Key, std::vector<pb::OpSchema>>();
+    for (pb::OpSchema& schema : pb::OpSchemaRegistry::get_all_schemas_with_history())
+      (*map)[{schema.domain(), schema.Name()}].push_back(std::move(schema));
+    for (auto& [key, versions] : *map)
+      std::sort(versions.begin(), versions.end(), [](const pb::OpSchema& a, const pb::OpSchema& b) {
+        return a.SinceVersion() < b.SinceVersion();
+      });
+    return map;
+  }();
+  return history;
+}
+
+// Versions at which an operator changed what the same node means (the converter's adapter does something, or
+// ought to). Changes that show in the signature (attributes that became inputs, new types) need no entry.
+const std::multimap<std::string, int>& MeaningChanged() {
+  static const std::multimap<std::string, int> changed = {
+      {"Add", 7},
+      {"Sub", 7},
+      {"Mul", 7},
+      {"Div", 7},
+      {"Pow", 7},
+      {"And", 7},
+      {"Or", 7},
+      {"Xor", 7},
+      {"Equal", 7},
+      {"Greater", 7},
+      {"Less", 7},
+      {"PRelu", 7},
+      {"Gemm", 7},
+      {"Softmax", 13},
+      {"LogSoftmax", 13},
+      {"Hardmax", 13},
+      {"Resize", 11},
+      {"Upsample", 9},
+      {"AveragePool", 11},
+      {"MaxPool", 11},
+      {"AveragePool", 19},
+      {"LpPool", 18},
+      {"Conv", 11},
+      {"ConvTranspose", 11},
+      {"Cast", 9},
+      {"TopK", 11},
+      {"Dropout", 7},
+      {"Dropout", 12},
+      {"Flatten", 11},
+      {"BatchNormalization", 7},
+      {"BatchNormalization", 9},
+      {"BatchNormalization", 14},
+      {"GroupNormalization", 21},
+      {"Scan", 9},
+      {"Pad", 2},
+      {"Unsqueeze", 11},
+      {"Squeeze", 11},
+      {"Gather", 11},
+      {"Concat", 4},
+      {"Split", 2},
+      {"Resize", 19},
+      {"QuantizeLinear", 13},
+      {"DequantizeLinear", 13},
+      {"RoiAlign", 16},
+      {"Attention", 24},
+  };
+  return changed;
+}
+
+bool Accepts(const pb::OpSchema& schema, const pb::NodeProto& node,
+             const std::function<int32_t(const std::string&)>& type_of) {
+  if (schema.deprecated()) return false;
+  if (node.input_size() < schema.min_input() || node.input_size() > schema.max_input()) return false;
+  if (node.output_size() < schema.min_output() || node.output_size() > schema.max_output()) return false;
+  for (const pb::AttributeProto& a : node.attribute()) {
+    auto known = schema.attributes().find(a.name());
+    if (known == schema.attributes().end() ||
+        static_cast<int>(known->second.type) != static_cast<int>(a.type()))
+      return false;
+  }
+  for (const auto& [name, attribute] : schema.attributes()) {
+    if (!attribute.required) continue;
+    if (std::none_of(node.attribute().begin(), node.attribute().end(),
+                     [&, n = name](const auto& a) { return a.name() == n; }))
+      return false;
+  }
+  auto types_fit = [&](const auto& names, const auto& formals) {
+    for (int i = 0; i < names.size(); ++i) {
+      if (names[i].empty()) continue;
+      const int32_t type = type_of(names[i]);
+      if (type == 0 || formals.empty()) continue;
+      const auto& formal = formals[std::min<size_t>(static_cast<size_t>(i), formals.size() - 1)];
+      pb::TypeProto proto;
+      proto.mutable_tensor_type()->set_elem_type(type);
+      if (!formal.GetTypes().contains(pb::Utils::DataTypeUtils::ToType(proto))) return false;
+    }
+    return true;
+  };
+  return types_fit(node.input(), schema.inputs()) && types_fit(node.output(), schema.outputs());
+}
+
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version) {
+  const int bounded = static_cast<int>(std::clamp<int64_t>(version, 0, 1 << 20));
+  return pb::OpSchemaRegistry::Schema(op, bounded, domain);
+}
+
+std::string NearestOperator(const std::string& op, const std::string& domain) {
+  std::string best;
+  size_t least = std::max<size_t>(1, std::min<size_t>(op.size(), 64) / 3) + 1;
+  if (op.size() > 64) return "";
+  for (const auto& [key, versions] : History()) {
+    if (key.first != domain) continue;
+    if (const size_t d = Distance(op, key.second); d < least) {
+      least = d;
+      best = key.second;
+    }
+  }
+  return best.empty() ? "" : absl::StrCat("; did you mean '", best, "'?");
+}
+
+int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,
+                  const std::function<int32_t(const std::string&)>& type_of) {
+  int oldest = schema.SinceVersion();
+  auto found = History().find({schema.domain(), schema.Name()});
+  if (found == History().end()) return oldest;
+  const auto [first, last] = MeaningChanged().equal_range(schema.Name());
+  for (size_t i = found->second.size(); i-- > 0;) {
+    const pb::OpSchema& older = found->second[i];
+    if (older.SinceVersion() >= oldest) continue;
+    const int newer = oldest;
+    if (schema.domain().empty() &&
+        std::any_of(first, last, [&](const auto& entry) { return entry.second == newer; }))
+      break;
+    if (!Accepts(older, node, type_of)) break;
+    oldest = older.SinceVersion();
+  }
+  return oldest;
+}
+
+}  // namespace braid::frontend

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What ONNX's own schemas say of a node.
+#ifndef BRAID_CORE_ONNX_SCHEMA_H_
+#define BRAID_CORE_ONNX_SCHEMA_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/onnx/proto.h"
+#include "onnx/defs/schema.h"
+
+namespace braid::frontend {
+
+// The newest opset of ai.onnx that the bundled library has released: what every model is upgraded to.
+inline constexpr int kNewestOpset = 28;
+
+// The schema of an operator at a version of its domain; null if there is none.
+const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version);
+
+// "; did you mean 'Conv'?" for an operator that no version of the domain has; "" if nothing is near.
+std::string NearestOperator(const std::string& op, const std::string& domain);
+
+// The oldest since_version, going back without a gap, under which this very node means what it means under
+// `schema`: inputs, outputs, attributes and types are accepted there, and nothing changed its meaning since.
+// type_of gives the element type of a tensor value, 0 if it is not known.
+int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,
+                  const std::function<int32_t(const std::string&)>& type_of);
+
+}  // namespace braid::frontend
+
+#endif  // BRAID_CORE_ONNX_SCHEMA_H_

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The plugin `reference`: one device, the CPU, which runs the reference operators in the caller's memory
+// before submit returns. It is the oracle and the device of last resort.
+#include <braid/kit/graph_view.h>
+#include <braid/kit/plugin.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "plugins/reference/runner.h"
+
+namespace braid::reference {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+constexpr int32_t kNewestOpset = 28;
+
+// Host memory.
+struct HostBuffer {
+  void* data;
+  bool owned;
+};
+HostBuffer* Of(braid_buffer* buffer) { return reinterpret_cast<HostBuffer*>(buffer); }
+
+braid_buffer* Allocate(uint64_t bytes) {
+  const uint64_t rounded = (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  void* data = rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded);
+  if (data == nullptr)
+    throw kit::Error(BRAID_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of host memory");
+  return reinterpret_cast<braid_buffer*>(new HostBuffer{data, true});
+}
+
+void Free(braid_buffer* buffer) {
+  if (Of(buffer)->owned) std::free(Of(buffer)->data);
+  delete Of(buffer);
+}
+
+// A run that has ended, with outputs that the host has yet to take.
+class ResultFence : public kit::Fence {
+ public:
+  struct Result {
+    uint32_t value;
+    Tensor tensor;
+  };
+  explicit ResultFence(std::vector<Result> results) : results_(std::move(results)) {}
+  braid_status Wait(uint64_t) override { return BRAID_OK; }
+  void OnReady(void (*callback)(void*, braid_status), void* argument) override {
+    callback(argument, BRAID_OK);
+  }
+  braid_status Completion(braid_completion* out) override {
+    out->status = BRAID_OK;
+    return BRAID_OK;
+  }
+  const Tensor* Find(uint32_t value) const {
+    for (const Result& r : results_)
+      if (r.value == value) return &r.tensor;
+    return nullptr;
+  }
+
+ private:
+  std::vector<Result> results_;
+};
+
+class ReferenceExec : public kit::Executable {
+ public:
+  ReferenceExec(const braid_graph* view, kit::Host host) : program_(view, host) {}
+
+  void IoRequirements(uint32_t, braid_io_requirements* out) override { out->alignment = kAlignment; }
+
+  // What the graph itself says; the operators find out the rest when they run.
+  braid_status OutputDims(kit::StructArray<braid_binding>, uint32_t output, int32_t* rank,
+                          int64_t* dims) override {
+    const kit::Value value(program_.view(), output);
+    if (!value.is_static() || value.type() == kString) return BRAID_UNSUPPORTED;
+    *rank = value.rank();
+    for (int32_t i = 0; i < *rank; ++i) dims[i] = value.dim(i).value;
+    return BRAID_OK;
+  }
+
+  kit::Fence* Submit(const braid_submit& submit) override {
+    const kit::StructArray<braid_binding> bindings(submit.bindings, submit.binding_count,
+                                                   submit.binding_stride);
+    Program::State state = program_.NewState();
+    for (uint32_t i = 0; i < bindings.size(); ++i) {
+      const braid_binding b = bindings[i];
+      void* memory = b.host != nullptr     ? b.host
+                     : b.buffer != nullptr ? static_cast<char*>(Of(b.buffer)->data) + b.offset
+                                           : nullptr;
+      const kit::Value value(program_.view(), b.value);
+      if (value.is_output()) {
+        // Strings and types below a byte are held in another form than they cross in: they are converted at
+        // the end.
+        if (memory != nullptr && b.rank >= 0 &&
+            HeldBytes(value.type()) * 8 == static_cast<size_t>(WireBits(value.type())) &&
+            value.type() != kString)
+          state.destinations[b.value] =
+              Tensor::Borrow(value.type(), {static_cast<int64_t>(b.bytes / HeldBytes(value.type()))}, memory);
+        continue;
+      }
+      if (memory == nullptr)
+        throw kit::Error(BRAID_INVALID_ARGUMENT, "input '" + std::string(value.name()) + "' has no memory");
+      state.values[b.value] =
+          Tensor::FromWire(value.type(), Dims(b.dims, b.dims + b.rank), memory, b.bytes, true);
+    }
+    program_.Run(&state, [] { return false; });
+
+    std::vector<ResultFence::Result> left;
+    for (uint32_t i = 0; i < bindings.size(); ++i) {
+      const braid_binding b = bindings[i];
+      const kit::Value value(program_.view(), b.value);
+      if (!value.is_output()) continue;
+      Tensor& result = state.values[b.value];
+      void* memory = b.host != nullptr     ? b.host
+                     : b.buffer != nullptr ? static_cast<char*>(Of(b.buffer)->data) + b.offset
+                                           : nullptr;
+      if (memory == nullptr) {
+        left.push_back({b.value, std::move(result)});
+      } else if (result.raw() != memory || result.type() == kString) {
+        const uint64_t bytes = result.WireBytes();
+        if (bytes > b.bytes)
+          throw kit::Error(BRAID_INTERNAL, "output '" + std::string(value.name()) + "' became " +
+                                               DimsText(result.dims()) + ", " + std::to_string(bytes) +
+                                               " bytes; " + std::to_string(b.bytes) + " were bound");
+        result.ToWire(memory);
+      }
+    }
+    return left.empty() ? nullptr : new ResultFence(std::move(left));
+  }
+
+  void TakeOutput(kit::Fence* fence, uint32_t value, braid_buffer** buffer, int32_t* rank,
+                  int64_t* dims) override {
+    const Tensor* result = static_cast<ResultFence*>(fence)->Find(value);
+    if (result == nullptr)
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "value " + std::to_string(value) + " is not to be taken");
+    if (result->rank() > BRAID_MAX_RANK)
+      throw kit::Error(BRAID_UNSUPPORTED, "an output of rank " + std::to_string(result->rank()));
+    *rank = static_cast<int32_t>(result->rank());
+    std::copy(result->dims().begin(), result->dims().end(), dims);
+    *buffer = Allocate(result->WireBytes());
+    result->ToWire(Of(*buffer)->data);
+  }
+
+ private:
+  Program program_;
+};
+
+class ReferenceDevice : public kit::Device {
+ public:
+  explicit ReferenceDevice(kit::Host host) : host_(host) {}
+
+  void Query(const braid_graph* view, const braid_compile_options&,
+             std::vector<braid_verdict>& verdicts) override {
+    QueryByJudge(view, verdicts);
+  }
+  bool Estimate(const braid_graph* view, const braid_compile_options&, const uint32_t* nodes,
+                const uint32_t* ends, std::vector<braid_cost>& costs) override {
+    EstimateByRoofline(view, Speed(), nodes, ends, costs);
+    return true;
+  }
+  std::unique_ptr<kit::Executable> Compile(const braid_graph* view, const braid_compile_options&) override {
+    return std::make_unique<ReferenceExec>(view, host_);
+  }
+
+  braid_buffer* BufferAlloc(const braid_buffer_desc& desc) override { return Allocate(desc.bytes); }
+  braid_buffer* BufferImport(const braid_handle& handle) override {
+    if (handle.kind != BRAID_HANDLE_HOST_POINTER)
+      throw kit::Error(BRAID_UNSUPPORTED, "only host memory can be imported");
+    return reinterpret_cast<braid_buffer*>(
+        new HostBuffer{static_cast<char*>(handle.pointer) + handle.offset, false});
+  }
+  void BufferFree(braid_buffer* buffer) override { Free(buffer); }
+  void* Map(braid_buffer* buffer, uint64_t offset, uint64_t) override {
+    return static_cast<char*>(Of(buffer)->data) + offset;
+  }
+
+  kit::Fence* Transfer(const braid_transfer& t) override {
+    auto at = [](braid_buffer* buffer, uint64_t offset) {
+      return static_cast<char*>(Of(buffer)->data) + offset;
+    };
+    switch (t.kind) {
+      case BRAID_TRANSFER_WRITE:
+        std::memcpy(at(t.to, t.to_offset), t.host, t.bytes);
+        break;
+      case BRAID_TRANSFER_READ:
+        std::memcpy(t.host, at(t.from, t.from_offset), t.bytes);
+        break;
+      case BRAID_TRANSFER_COPY:
+        std::memmove(at(t.to, t.to_offset), at(t.from, t.from_offset), t.bytes);
+        break;
+      default:
+        throw kit::Error(BRAID_INVALID_ARGUMENT, "transfer of kind " + std::to_string(t.kind));
+    }
+    return nullptr;
+  }
+
+ private:
+  kit::Host host_;
+};
+
+class ReferencePlugin : public kit::Plugin {
+ public:
+  using Plugin::Plugin;
+  std::string_view id() const override { return "reference"; }
+  std::string_view vendor() const override { return "Braid"; }
+  std::string_view version() const override { return BRAID_VERSION; }
+  int32_t newest_opset() const override { return kNewestOpset; }
+  std::vector<braid_device_info> Enumerate() override {
+    braid_device_info info = BRAID_DEVICE_INFO_INIT;
+    info.kind = BRAID_DEVICE_CPU;
+    info.name = kit::Str("CPU, reference operators");
+    info.vendor = kit::Str("Braid");
+    info.driver = kit::Str(BRAID_VERSION);
+    info.alignment = kAlignment;
+    info.max_buffer = UINT64_MAX;
+    info.flags = BRAID_HOST_BINDINGS | BRAID_SYNCHRONOUS | BRAID_MEMORY_UNIFIED | BRAID_MEMORY_MAPPABLE |
+                 BRAID_DETERMINISTIC;
+    info.imports = BRAID_HANDLE_HOST_POINTER;
+    info.import_alignment = 1;
+    info.queues = 64;  // threads beside each other: nothing is shared between runs
+    info.transfer_queue = BRAID_NONE;
+    return {info};
+  }
+  std::unique_ptr<kit::Device> Open(uint32_t index, const braid_open_options&) override {
+    if (index != 0) throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no device " + std::to_string(index));
+    return std::make_unique<ReferenceDevice>(host());
+  }
+};
+
+}  // namespace
+}  // namespace braid::reference
+
+BRAID_KIT_PLUGIN(braid::reference::ReferencePlugin)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A segment run by the reference operators, node after node. What the plugins `reference` and `sim` have in
+// common.
+#ifndef BRAID_PLUGINS_REFERENCE_RUNNER_H_
+#define BRAID_PLUGINS_REFERENCE_RUNNER_H_
+
+#include <braid/kit/graph_copy.h>
+#include <braid/kit/plugin.h>
+
+#include <memory>
+#include <vector>
+
+#include "plugins/reference/ops/op.h"
+
+namespace braid::reference {
+
+// Fills verdicts by Judge: YES or why not.
+void QueryByJudge(const braid_graph* view, std::vector<braid_verdict>& verdicts);
+
+// Roofline of a plain CPU: each set's multiply-adds at `multiply_adds_per_ns`, its bytes at `bytes_per_ns`, a
+// fixed time a node and a segment.
+struct Speed {
+  double multiply_adds_per_ns = 8, bytes_per_ns = 4, node_ns = 300, segment_ns = 1000;
+};
+void EstimateByRoofline(const braid_graph* view, const Speed& speed, const uint32_t* nodes,
+                        const uint32_t* ends, std::vector<braid_cost>& costs);
+
+class Program {
+ public:
+  // Copies the graph; constants are held, in place where their layout allows.
+  Program(const braid_graph* view, kit::Host host);
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  const braid_graph* view() const { return copy_.raw(); }
+
+  // The values of one run: inputs are put in by index before, outputs are there after.
+  struct State {
+    std::vector<Tensor> values;        // by value of the graph
+    std::vector<Tensor> destinations;  // memory that outputs should be written to, where they fit
+  };
+  State NewState() const;
+  // Throws kit::Error. `cancelled` is asked between nodes.
+  template <class Cancelled>
+  void Run(State* state, const Cancelled& cancelled) const {
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      if (cancelled()) throw kit::Error(BRAID_CANCELLED, "cancelled");
+      RunStep(steps_[i], state);
+    }
+  }
+
+ private:
+  struct Step {
+    const OpEntry* op;
+    kit::Node node;
+    std::vector<Tensor> attribute_tensors;
+    std::vector<uint32_t> done;  // values that nothing reads after this step
+  };
+  void RunStep(const Step& step, State* state) const;
+  kit::GraphCopy copy_;
+  kit::Host host_;
+  std::vector<kit::Host::Bytes> held_;
+  std::vector<Tensor> constants_;  // by value
+  std::vector<Step> steps_;
+};
+
+}  // namespace braid::reference
+
+#endif  // BRAID_PLUGINS_REFERENCE_RUNNER_H_
