@@ -86,11 +86,12 @@ T FromCarrier(C v, const CastRules& rules) {
   } else if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(v);
   } else if constexpr (std::is_floating_point_v<C>) {
-    // The specification leaves a float beyond an integer's range open; here the nearest end, and 0 for NaN.
-    if constexpr (kIsNarrowInt<T>)
-      return T(FromDouble<int64_t>(std::clamp<double>(v, T::kMin, T::kMax), false));
-    else
+    // Cut off towards zero. Beyond the range, which the specification leaves open: types of 32 and 64 bits
+    // saturate (NaN: 0), narrower ones keep the low bits, as the official cases of int4 and int2 have it.
+    if constexpr (sizeof(T) >= 4)
       return FromDouble<T>(v, false);
+    else
+      return static_cast<T>(FromDouble<int64_t>(v, false));
   } else {
     return static_cast<T>(v);  // keeps the low bits
   }

@@ -81,6 +81,19 @@ TEST(Tensor, StringsCrossAsPairsAndEveryPairIsChecked) {
             "a tensor of string[4] needs 64 bytes, 53 were given");
 }
 
+// onnx.proto: four elements of 6 bits in three bytes, the first in the lowest bits.
+TEST(Tensor, SixBitTypesStraddleBytes) {
+  const uint8_t wire[] = {0x41, 0x30, 0x10, 0x3f};  // codes 1, 1, 3, 4, 63
+  const Tensor t = Tensor::FromWire(kFloat6E2M3, {5}, wire, 4, true);
+  const uint8_t codes[] = {1, 1, 3, 4, 63};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(t.data<uint8_t>()[i], codes[i]) << i;
+  ASSERT_EQ(t.WireBytes(), 4u);
+  uint8_t out[5] = {0, 0, 0, 0, 0xaa};
+  t.ToWire(out);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(out[i], wire[i]) << i;
+  EXPECT_EQ(out[4], 0xaa);
+}
+
 TEST(Tensor, FromWireBorrowsOnlyWhatItMay) {
   alignas(8) float values[] = {1, 2, 3};
   EXPECT_EQ(Tensor::FromWire(kFloat, {3}, values, 12, true).raw(), values);

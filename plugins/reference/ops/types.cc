@@ -23,6 +23,7 @@ constexpr TypeFacts kFacts[] = {
     {"float8e4m3fnuz", 8, 1}, {"float8e5m2", 8, 1}, {"float8e5m2fnuz", 8, 1},
     {"uint4", 4, 1},          {"int4", 4, 1},       {"float4e2m1", 4, 1},
     {"float8e8m0", 8, 1},     {"uint2", 2, 1},      {"int2", 2, 1},
+    {"float6e2m3", 6, 1},     {"float6e3m2", 6, 1},
 };
 static_assert(sizeof(bool) == 1 && sizeof(Float16) == 2 && sizeof(Float4E2M1) == 1 && sizeof(Int2) == 1);
 

@@ -221,9 +221,11 @@ TEST(NarrowInt, KeepsTheLowBits) {
 TEST(Types, SizesAndNames) {
   EXPECT_EQ(HeldBytes(kFloat), 4u);
   EXPECT_EQ(HeldBytes(kInt2), 1u);
-  EXPECT_EQ(HeldBytes(27), 0u);
+  EXPECT_EQ(HeldBytes(kFloat6E3M2), 1u);
+  EXPECT_EQ(HeldBytes(29), 0u);
   EXPECT_EQ(HeldBytes(-1), 0u);
   EXPECT_EQ(WireBits(kUint4), 4);
+  EXPECT_EQ(WireBits(kFloat6E2M3), 6);
   EXPECT_EQ(WireBits(kString), 128);
   EXPECT_EQ(WireBits(kComplex128), 128);
   EXPECT_EQ(TypeName(kBFloat16), "bfloat16");
