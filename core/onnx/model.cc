@@ -453,7 +453,7 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadModelFile(const std::string& pa
   auto origin = std::make_shared<Origin>();
   origin->label = path;
   auto bytes = MapFile(path);
-  if (!bytes.ok()) return bytes.status();
+  if (!bytes.ok()) return Annotate(bytes.status(), absl::StrCat(path, ": "));
   origin->model = *std::move(bytes);
   const size_t slash = path.rfind('/');
   origin->external = ExternalFiles(slash == std::string::npos ? "."
