@@ -6,6 +6,7 @@
 #define BRAID_PLUGINS_REFERENCE_OPS_COPY_H_
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -142,11 +143,9 @@ inline int64_t ScalarInt(const OpContext& op, size_t i, const char* what) {
   return t.AsInts()[0];
 }
 
-// The product of dims[begin, end).
+// The product of dims[begin, end); an error if it exceeds 2^40 (which it may where another extent is 0).
 inline int64_t ProductOf(const Dims& dims, size_t begin, size_t end) {
-  int64_t n = 1;
-  for (size_t i = begin; i < end; ++i) n *= dims[i];
-  return n;
+  return Count(std::span(dims).subspan(begin, end - begin));
 }
 
 // Extents before, at and after an axis: a tensor as [outer, n, inner].

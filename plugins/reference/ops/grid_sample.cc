@@ -33,7 +33,10 @@ void AxisTaps(const Sampling& s, double grid, int64_t extent, int64_t* index, do
   const double low = s.align_corners ? 0 : -0.5, high = s.align_corners ? n - 1 : n - 0.5;
   double x = s.align_corners ? (grid + 1) / 2 * (n - 1) : ((grid + 1) * n - 1) / 2;
   if (s.taps == 1) x = std::nearbyint(x);  // halfway to the even one
-  if (s.padding == Padding::kBorder && (x < low || x > high)) x = std::clamp(x, 0.0, n - 1);
+  // Cubic reads border elements around x itself, as PyTorch, which the specification follows, and ONNX
+  // Runtime do (ONNX's reference evaluator moves x to the border first).
+  if (s.padding == Padding::kBorder && (s.taps < 4 || !(std::fabs(x) < 0x1p52)))
+    x = std::clamp(x, 0.0, n - 1);
   // NaN, infinity and what no index can hold: somewhere far outside.
   if (!(std::fabs(x) < 0x1p52)) x = -100;
   if (s.padding == Padding::kReflection && (x < low || x > high)) x = Reflect(x, low, high);

@@ -44,8 +44,11 @@ void Reshape(OpContext& op) {
   const bool allow_zero = op.Int("allowzero", 0) != 0;
   const Dims asked = shape.AsInts();
   Dims dims = asked;
-  int64_t known = 1;
+  // Products of the output's known extents and of the input's, both without extents of 0 that are copied: so
+  // that -1 beside one has a meaning.
+  int64_t known = 1, available = 1;
   size_t inferred = dims.size();
+  std::vector<bool> copied_zero(in.dims().size(), false);
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == -1) {
       op.Check(inferred == dims.size(), "more than one -1 in the shape " + DimsText(asked));
@@ -54,26 +57,26 @@ void Reshape(OpContext& op) {
     }
     op.Check(dims[i] >= 0, "negative extent in the shape " + DimsText(asked));
     if (dims[i] == 0 && !allow_zero) {
-      op.Check(static_cast<int64_t>(i) < in.rank(), "the shape " + DimsText(asked) + " copies axis " +
-                                                        std::to_string(i) + ", which the input " +
-                                                        DimsText(in.dims()) + " does not have");
-      dims[i] = in.dim(static_cast<int64_t>(i));
+      op.Check(i < in.dims().size(), "the shape " + DimsText(asked) + " copies axis " + std::to_string(i) +
+                                         ", which the input " + DimsText(in.dims()) + " does not have");
+      dims[i] = in.dims()[i];
+      copied_zero[i] = dims[i] == 0;
+      if (copied_zero[i]) continue;
     }
     if (__builtin_mul_overflow(known, dims[i], &known))
       op.Fail("the shape " + DimsText(asked) + " is too large");
   }
+  for (size_t i = 0; i < in.dims().size(); ++i)
+    if (!copied_zero[i] && __builtin_mul_overflow(available, in.dims()[i], &available))
+      op.Fail("an input of shape " + DimsText(in.dims()) + " is too large");
   if (inferred < dims.size()) {
-    // With allowzero a 0 beside -1 leaves nothing to infer from; a copied 0 fits only an input without
-    // elements.
-    op.Check(known != 0 || (!allow_zero && in.size() == 0),
-             "-1 cannot be inferred beside 0 in the shape " + DimsText(asked));
-    op.Check(known == 0 || in.size() % known == 0,
+    op.Check(known != 0, "-1 cannot be inferred beside 0 in the shape " + DimsText(asked));
+    op.Check(available % known == 0,
              "an input of shape " + DimsText(in.dims()) + " does not fit the shape " + DimsText(asked));
-    dims[inferred] = known == 0 ? 0 : in.size() / known;
-  } else {
-    op.Check(known == in.size(),
-             "an input of shape " + DimsText(in.dims()) + " does not fit the shape " + DimsText(asked));
+    dims[inferred] = available / known;
   }
+  op.Check(Count(dims) == in.size(),
+           "an input of shape " + DimsText(in.dims()) + " does not fit the shape " + DimsText(asked));
   OutputReshaped(op, std::move(dims));
 }
 
