@@ -55,7 +55,7 @@ void Floor(OpContext& op) {
 // Round-22: to the nearest integer, halves to the even one. Keeps -0, NaN and infinities.
 void Round(OpContext& op) {
   Unary<kFloats>(
-      op, [](auto x) { return std::nearbyint(x); }, 4);
+      op, [](auto x) { return RoundedToEven(x); }, 4);
 }
 // Reciprocal-13: 1 / x.
 void Reciprocal(OpContext& op) {

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -69,25 +71,37 @@ struct Times {
       return a * b;
   }
 };
-// The larger and the smaller; NaN if either is NaN.
+// The larger and the smaller; NaN if either is NaN. Two selections, which vectorise.
 struct Larger {
   template <class T>
   T operator()(T a, T b) const {
+    const T larger = a > b ? a : b;  // b, if a is NaN or b is
     if constexpr (std::is_integral_v<T>)
-      return a > b ? a : b;
+      return larger;
     else
-      return (a > b || a != a) ? a : b;
+      return a != a ? a : larger;
   }
 };
 struct Smaller {
   template <class T>
   T operator()(T a, T b) const {
+    const T smaller = a < b ? a : b;
     if constexpr (std::is_integral_v<T>)
-      return a < b ? a : b;
+      return smaller;
     else
-      return (a < b || a != a) ? a : b;
+      return a != a ? a : smaller;
   }
 };
+
+// To the nearest integer, halves to the even one; -0, NaN and infinities stay. Adding 2^(digits - 1) makes
+// the sum's last bit the unit; from there on every value is an integer already.
+template <class T>
+T RoundedToEven(T v) {
+  constexpr T kUnitStep = static_cast<T>(uint64_t{1} << (std::numeric_limits<T>::digits - 1));
+  const T magnitude = std::fabs(v);
+  const T rounded = std::copysign((magnitude + kUnitStep) - kUnitStep, v);
+  return magnitude < kUnitStep ? rounded : v;
+}
 
 // Calls body(begin, end) for chunks that cover [0, n), perhaps at once. `cost`: rough number of operations an
 // element.

@@ -156,7 +156,7 @@ void QuantizeLinear(OpContext& op) {
       else
         for (int64_t i = 0; i < n; ++i) block[i] = block[i] / s[(done + i) * step];
       if (integers)
-        for (int64_t i = 0; i < n; ++i) block[i] = std::nearbyint(block[i]);
+        for (int64_t i = 0; i < n; ++i) block[i] = RoundedToEven(block[i]);
       for (int64_t i = 0; i < n; ++i) block[i] += z[(done + i) * step];
       Dispatch<kQuantized>(op, type, [&]<class Q>() {
         Q* to = y.data<Q>() + first;
@@ -222,11 +222,11 @@ void DynamicQuantizeLinear(OpContext& op) {
     high = std::max(high, from[i]);
   }
   const float scale = (high - low) / 255.0f;
-  const float zero = scale > 0 ? std::nearbyint(std::clamp(0.0f - low / scale, 0.0f, 255.0f)) : 0.0f;
+  const float zero = scale > 0 ? RoundedToEven(std::clamp(0.0f - low / scale, 0.0f, 255.0f)) : 0.0f;
   Tensor& y = op.Output(0, kUint8, x.dims());
   if (scale > 0)
     Map<float, uint8_t>(
-        op, x, y, [=](float v) { return ToQuantized<uint8_t>(std::nearbyint(v / scale) + zero, true); },
+        op, x, y, [=](float v) { return ToQuantized<uint8_t>(RoundedToEven(v / scale) + zero, true); },
         kCost);
   else
     std::fill_n(y.data<uint8_t>(), y.size(), uint8_t{0});

@@ -180,7 +180,7 @@ void QLinearMatMul(OpContext& op) {
     ForEachPairRow(op, full, full, zero.dims(), 8, [&](const PairRow& row) {
       for (int64_t i = 0; i < row.count; ++i) {
         double v = sum[row.at + i];
-        if constexpr (std::is_integral_v<Q>) v = std::nearbyint(v);
+        if constexpr (std::is_integral_v<Q>) v = RoundedToEven(v);
         v += static_cast<double>(static_cast<Compute<Q>>(z[row.offsets[1] + i * row.inner[1]]));
         to[row.at + i] = ToQuantized<Q>(v, true);
       }
