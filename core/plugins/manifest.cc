@@ -169,9 +169,9 @@ absl::Status CheckLibrary(const std::string& path) {
     const int error = errno;
     return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(error)));
   }
+  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* f) { close(*f); });
   Elf64_Ehdr header{};
   const ssize_t n = pread(fd, &header, sizeof header, 0);
-  close(fd);
   if (n < static_cast<ssize_t>(sizeof(Elf32_Ehdr)) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
     return Bad(path, "is not a shared library (no ELF file)");
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return Bad(path, "is a library for a 32-bit machine");
@@ -190,6 +190,18 @@ absl::Status CheckLibrary(const std::string& path) {
                                   "); this one is ", kMachineName));
   if (header.e_type != ET_DYN)
     return Bad(path, absl::StrCat("is no shared library (ELF type ", header.e_type, ")"));
+  // The loader maps segments without a look at the file's end, and a read beyond it kills the process.
+  for (uint16_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    const off_t at = static_cast<off_t>(header.e_phoff + uint64_t{i} * sizeof segment);
+    const bool read = header.e_phentsize == sizeof segment && at >= 0 &&
+                      pread(fd, &segment, sizeof segment, at) == static_cast<ssize_t>(sizeof segment);
+    uint64_t end = 0;
+    if (!read ||
+        (segment.p_type == PT_LOAD && (__builtin_add_overflow(segment.p_offset, segment.p_filesz, &end) ||
+                                       end > static_cast<uint64_t>(info.st_size))))
+      return Bad(path, "is cut off: it refers to what lies beyond its end");
+  }
   return absl::OkStatus();
 }
 

@@ -176,6 +176,11 @@ void Registry::AddManifestLocked(const std::string& path) {
         report.outcome = PluginReport::kDuplicate;
         report.reason = absl::StrCat("a plugin '", report.id, "' was found before: ", earlier.manifest);
       }
+      if (absl::Status s = CheckLibrary(report.library);
+          report.outcome == PluginReport::kNotLoaded && !s.ok()) {
+        report.outcome = PluginReport::kBadLibrary;
+        report.reason = std::string(s.message());
+      }
     }
   }
   manifests_.push_back(*std::move(manifest));
@@ -189,23 +194,19 @@ void Registry::LoadLocked() {
   for (size_t i = 0; i < reports_.size(); ++i) {
     PluginReport& report = reports_[i];
     if (report.outcome != PluginReport::kNotLoaded) continue;
-    absl::Status status = CheckLibrary(report.library);
-    report.outcome = PluginReport::kBadLibrary;
+    Plugin::LoadOptions options;
+    options.expected_id = report.id;
+    options.check = options_.check;
+    options.isolate = MatchesGlobs(options_.isolate, report.id);
+    options.cache_dir = options_.cache_dir;
+    auto plugin = Plugin::Load(report.library, options);
+    absl::Status status = plugin.status();
+    report.outcome = absl::IsNotFound(status) ? PluginReport::kBadLibrary : PluginReport::kRefused;
     if (status.ok()) {
-      Plugin::LoadOptions options;
-      options.expected_id = report.id;
-      options.check = options_.check;
-      options.isolate = MatchesGlobs(options_.isolate, report.id);
-      options.cache_dir = options_.cache_dir;
-      auto plugin = Plugin::Load(report.library, options);
-      status = plugin.status();
-      report.outcome = absl::IsNotFound(status) ? PluginReport::kBadLibrary : PluginReport::kRefused;
-      if (status.ok()) {
-        report.version = (*plugin)->version();
-        report.vendor = (*plugin)->vendor();
-        report.outcome = PluginReport::kFailed;
-        status = AddDevicesLocked(*plugin, &report);
-      }
+      report.version = (*plugin)->version();
+      report.vendor = (*plugin)->vendor();
+      report.outcome = PluginReport::kFailed;
+      status = AddDevicesLocked(*plugin, &report);
     }
     if (status.ok()) {
       report.outcome = PluginReport::kLoaded;
