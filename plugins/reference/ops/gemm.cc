@@ -31,6 +31,11 @@ void GemmBlock(const T* a, const T* b, int64_t m, int64_t n, int64_t depth, T* c
 }
 
 template <class T>
+void AddScaled(const T* x, int64_t step, T w, int64_t n, T* y) {
+  BRAID_CALL_KERNEL(AddScaled, x, step, w, n, y);
+}
+
+template <class T>
 std::unique_ptr<T[]> PackRows(Matrix<T> a, int64_t m, int64_t k) {
   int64_t rows = RoundUp(m, kGemmRows);
   auto packed = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(rows * k));
@@ -81,6 +86,7 @@ void Gemm(const Parallel& parallel, int64_t m, int64_t n, int64_t k, Matrix<T> a
 
 #define BRAID_GEMM_OF(T)                                                                  \
   template void GemmBlock<T>(const T*, const T*, int64_t, int64_t, int64_t, T*, int64_t); \
+  template void AddScaled<T>(const T*, int64_t, T, int64_t, T*);                          \
   template std::unique_ptr<T[]> PackRows<T>(Matrix<T>, int64_t, int64_t);                 \
   template void Gemm<T>(const Parallel&, int64_t, int64_t, int64_t, Matrix<T>, Matrix<T>, T*, int64_t);
 BRAID_GEMM_OF(float)

@@ -58,6 +58,10 @@ void GemmColumns(const T* packed_a, int64_t m, int64_t k, int64_t begin, int64_t
   }
 }
 
+// y[i] += w * x[i * step] for i in [0, n).
+template <class T>
+void AddScaled(const T* x, int64_t step, T w, int64_t n, T* y);
+
 // C[m x n] += A[m x k] * B[k x n], in parallel. Rows of C are `stride` apart.
 template <class T>
 void Gemm(const Parallel& parallel, int64_t m, int64_t n, int64_t k, Matrix<T> a, Matrix<T> b, T* c,

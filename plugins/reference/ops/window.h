@@ -6,6 +6,7 @@
 #define BRAID_PLUGINS_REFERENCE_OPS_WINDOW_H_
 
 #include <array>
+#include <utility>
 
 #include "plugins/reference/ops/op.h"
 
@@ -36,32 +37,46 @@ struct Window {
     return {std::min(first, last), last, shift};
   }
 
+  // Elements k in [first, second) of the kernel's last axis that lie inside the input in some window.
+  std::pair<int64_t, int64_t> LastKernel() const {
+    size_t i = rank() - 1;
+    return KernelRange(i, (out[i] - 1) * stride[i] - begin[i], -begin[i]);
+  }
+
   // Calls body(kernel_row, input_row) for each row (all axes but the last) of the kernel that lies inside the
   // input in the windows of output row `out_row`; rows are counted in row-major order.
   template <class Body>
   void ForEachKernelRow(int64_t out_row, const Body& body) const {
     const size_t n = rank() - 1;
-    std::array<int64_t, kMaxSpatial> start{}, k{};
-    for (size_t i = n; i-- > 0; out_row /= out[i]) start[i] = out_row % out[i] * stride[i] - begin[i];
-    int64_t rows = 1;
-    for (size_t i = 0; i < n; ++i) rows *= kernel[i];
-    for (int64_t row = 0; row < rows; ++row) {
-      int64_t input_row = 0;
-      bool inside = true;
-      for (size_t i = 0; i < n && inside; ++i) {
-        int64_t at = start[i] + k[i] * dilation[i];
-        inside = at >= 0 && at < in[i];
-        input_row = input_row * in[i] + at;
+    std::array<int64_t, kMaxSpatial> start{}, first{}, last{}, k{};
+    for (size_t i = n; i-- > 0; out_row /= out[i]) {
+      start[i] = out_row % out[i] * stride[i] - begin[i];
+      auto [from, to] = KernelRange(i, start[i], start[i]);
+      if (from >= to) return;
+      first[i] = k[i] = from, last[i] = to;
+    }
+    while (true) {
+      int64_t kernel_row = 0, input_row = 0;
+      for (size_t i = 0; i < n; ++i) {
+        kernel_row = kernel_row * kernel[i] + k[i];
+        input_row = input_row * in[i] + start[i] + k[i] * dilation[i];
       }
-      if (inside) body(row, input_row);
-      for (size_t i = n; i-- > 0;) {
-        if (++k[i] < kernel[i]) break;
-        k[i] = 0;
-      }
+      body(kernel_row, input_row);
+      size_t i = n;
+      for (; i-- > 0; k[i] = first[i])
+        if (++k[i] < last[i]) break;
+      if (i == static_cast<size_t>(-1)) return;
     }
   }
 
  private:
+  // Elements k with high + k * dilation >= 0 and low + k * dilation < in, along axis i.
+  std::pair<int64_t, int64_t> KernelRange(size_t i, int64_t high, int64_t low) const {
+    int64_t first = high >= 0 ? 0 : (-high + dilation[i] - 1) / dilation[i];
+    int64_t last = low >= in[i] ? 0 : (in[i] - low - 1) / dilation[i] + 1;
+    last = std::min(last, kernel[i]);
+    return {std::min(first, last), last};
+  }
   static int64_t Product(const Dims& dims) {
     int64_t n = 1;
     for (int64_t d : dims) n *= d;
