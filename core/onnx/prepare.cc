@@ -356,6 +356,25 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
   return absl::OkStatus();
 }
 
+// The official checker. It wants a shape for every input and output, which the format does not: it gets an empty one.
+absl::Status Check(const pb::ModelProto& model) {
+  pb::ModelProto copy;
+  const pb::ModelProto* checked = &model;
+  auto lacks = [](const pb::ValueInfoProto& v) { return v.type().has_tensor_type() && !v.type().tensor_type().has_shape(); };
+  const auto& graph = model.graph();
+  if (std::any_of(graph.output().begin(), graph.output().end(), lacks) || std::any_of(graph.input().begin(), graph.input().end(), lacks)) {
+    copy = model;
+    checked = &copy;
+    for (auto* list : {copy.mutable_graph()->mutable_input(), copy.mutable_graph()->mutable_output()})
+      for (auto& v : *list)
+        if (lacks(v)) v.mutable_type()->mutable_tensor_type()->mutable_shape();
+  }
+  return Guard([&] {
+    pb::checker::check_model(*checked);
+    return absl::OkStatus();
+  });
+}
+
 // Whether no operator of the graph changed between two opsets: then the number alone is changed.
 bool SameInBoth(const pb::GraphProto& graph, int64_t from, int64_t to) {
   for (const auto& node : graph.node()) {
@@ -448,11 +467,7 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   std::map<std::string, int64_t> imports;
   for (const auto& import : model.opset_import()) imports[import.domain()] = import.version();
   if (absl::Status s = CheckOperators(model.graph(), imports); !s.ok()) return s;
-  absl::Status checked = Guard([&] {
-    pb::checker::check_model(model);
-    return absl::OkStatus();
-  });
-  if (!checked.ok()) return checked;
+  if (absl::Status s = Check(model); !s.ok()) return s;
   if (absl::Status s = Upgrade(&model, &out.info); !s.ok()) return s;
   // The converter may have made Constant nodes.
   if (absl::Status s = ExtractConstants(&model, *origin, &out.weights); !s.ok()) return s;

@@ -137,7 +137,7 @@ const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain,
 
 std::string NearestOperator(const std::string& op, const std::string& domain) {
   std::string best;
-  size_t least = std::max<size_t>(1, std::min<size_t>(op.size(), 64) / 3) + 1;
+  size_t least = std::max<size_t>(2, std::min<size_t>(op.size(), 64) / 3) + 1;
   if (op.size() > 64) return "";
   for (const auto& [key, versions] : History()) {
     if (key.first != domain) continue;
