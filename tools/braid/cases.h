@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ONNX test cases: folders with model.onnx, test_data_set_K/{input,output}_J.pb and, where a case has
+// tolerances of its own, data.json ({"rtol": 1e-3, "atol": 1e-5}).
+#ifndef BRAID_TOOLS_BRAID_CASES_H_
+#define BRAID_TOOLS_BRAID_CASES_H_
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/braid/graph.h"
+
+namespace braid::cli {
+
+struct Outcome {
+  enum Kind { kPassed, kFailed, kSkipped } kind = kPassed;
+  std::string text;    // why it failed or was skipped
+  bool ended = false;  // it took its process with it, or all of its time
+};
+const char* Name(Outcome::Kind kind);
+
+struct Tolerance {
+  std::optional<double> rtol, atol;  // else the case's own, else ONNX's: 1e-3, 1e-7
+};
+
+// One case under one placement.
+struct Job {
+  std::filesystem::path folder;
+  std::string name;  // the folder's, and the placement if there are several
+  std::string placement;
+};
+
+// Folders in or below `dirs` that hold a model.onnx and whose name matches one of the globs (none: all),
+// sorted. Throws UsageError if a folder is not there or has no case.
+std::vector<std::filesystem::path> FindCases(const std::vector<std::string>& dirs,
+                                             const std::vector<std::string>& globs);
+
+// Runs every data set and compares; a case that the devices cannot run is skipped with their reason.
+Outcome RunCase(const Job& job, const LoadOptions& load, const Tolerance& tolerance);
+
+// Cases that are known to fail: one a line, "NAME  # reason"; empty lines and lines of a comment alone are
+// passed over. "?NAME": its result is random, so that it may pass too.
+class KnownFailures {
+ public:
+  static KnownFailures Read(const std::string& path);  // throws UsageError
+  // A listed case that fails is skipped with the list's reason; one that passes is a failure, for the entry
+  // is stale. What ended its process stays a failure, and what was skipped stays skipped.
+  Outcome Judge(const Job& job, Outcome outcome) const;
+
+ private:
+  struct Entry {
+    std::string reason;
+    bool may_pass = false;
+  };
+  std::string path_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace braid::cli
+
+#endif  // BRAID_TOOLS_BRAID_CASES_H_
