@@ -132,7 +132,7 @@ typedef struct braid_graph {
   const char* chars;
   const uint32_t *inputs, *outputs;    /* value indices */
   uint32_t input_count, output_count;
-  uint64_t fingerprint[2];             /* of structure, types, attributes and constants: a cache key */
+  uint64_t fingerprint[2];             /* of structure, types, attributes and constants: a cache key; {0, 0} where the host made none */
   void* host_data;                     /* for braid_host functions */
 } braid_graph;
 
@@ -220,7 +220,7 @@ typedef struct braid_binding {
   uint32_t size;
   uint32_t value;                 /* index in the compiled graph */
   braid_buffer* buffer;           /* NULL for an output whose size is not known yet: see take_output */
-  void* host;                     /* else, with BRAID_HOST_BINDINGS: host memory, valid until the fence. For an input with BRAID_IO_HOST_VALUE: a
+  void* host;                     /* else, with BRAID_HOST_BINDINGS: host memory, valid until the fence, aligned to its elements (at most 8 bytes). For an input with BRAID_IO_HOST_VALUE: a
                                      copy of its bytes, in submit, output_dims and workspace_size (buffer may be given too) */
   uint64_t offset, bytes;         /* offset: a multiple of io_requirements.alignment. bytes of an output may exceed what the run needs */
   int32_t rank;
@@ -260,113 +260,160 @@ enum { BRAID_IO_STRIDES = 1u /* takes strides */, BRAID_IO_HOST_VALUE = 2u /* ou
 
 typedef struct braid_io_requirements { uint32_t size, flags; uint64_t alignment; uint32_t may_alias_input /* or BRAID_NONE */, reserved; } braid_io_requirements;
 
-/* ---- What the host gives a plugin ---------------------------------------------------------------------------- */
+/* ---- What the host gives a plugin ------------------------------------------------------------------------------
+ *
+ * One table a plugin; it lives until that plugin's shutdown returns. No slot is NULL. Every slot is [any]. */
 
-/* One table a plugin; lives until shutdown returns. */
 enum { BRAID_LOG_ERROR = 1, BRAID_LOG_WARNING = 2, BRAID_LOG_INFO = 3, BRAID_LOG_DEBUG = 4 };
 
 typedef struct braid_host {
   uint32_t size;
-  uint32_t abi;
-  void* data;
-  void (BRAID_CALL *log)(const struct braid_host*, int32_t level, braid_str text);                     /* [any] */
-  void (BRAID_CALL *set_error)(const struct braid_host*, braid_str text);                              /* [any] for the calling thread's current call */
-  void* (BRAID_CALL *alloc)(const struct braid_host*, uint64_t bytes, uint64_t alignment);             /* [any] NULL when out of memory */
-  void (BRAID_CALL *free)(const struct braid_host*, void*);                                            /* [any] */
-  uint64_t (BRAID_CALL *now)(const struct braid_host*);                                                /* [any] CLOCK_MONOTONIC: one clock for all processes */
-  /* Runs task(arg, i) for i in [0, n) on the process's pool and returns when all are done. worker < concurrency() indexes scratch memory.
-   * [any], not from a task; a task must not call set_error. */
+  uint32_t abi; /* BRAID_ABI of the host */
+  void* data;   /* the host's own */
+  /* One line for people. The text is borrowed for the call. */
+  void (BRAID_CALL *log)(const struct braid_host*, int32_t level, braid_str text);
+  /* Why the call that the host is making on this thread fails. Borrowed; the last text before the call returns counts.
+   * Outside a call, and with a status of OK, it is forgotten. */
+  void (BRAID_CALL *set_error)(const struct braid_host*, braid_str text);
+  /* Host memory, `alignment` a power of two or 0 (that of max_align_t). NULL: none left, or a bad alignment. The plugin frees it. */
+  void* (BRAID_CALL *alloc)(const struct braid_host*, uint64_t bytes, uint64_t alignment);
+  void (BRAID_CALL *free)(const struct braid_host*, void*); /* of alloc; NULL does nothing */
+  /* CLOCK_MONOTONIC: one clock for all deadlines and timestamps, in every process. */
+  uint64_t (BRAID_CALL *now)(const struct braid_host*);
+  /* Runs task(arg, i, worker) for i in [0, n) on the process's threads and this one, and returns when all are done. Tasks of one
+   * call that run at the same time have different workers, below concurrency(), to index scratch memory. Within a task it
+   * runs inline. A task must not throw nor call set_error. */
   void (BRAID_CALL *parallel_for)(const struct braid_host*, uint64_t n, void (BRAID_CALL *task)(void*, uint64_t, uint32_t worker), void* arg);
-  uint32_t (BRAID_CALL *concurrency)(const struct braid_host*);                                        /* [any] constant for a process */
-  /* A constant's bytes, mapped on first use. token NULL: valid for the current call. Else valid, beyond the graph, until
-   * constant_release(token). Hold the token to use weights in place; release it once they are prepared, so that the
-   * host can drop its copy. [any] */
+  uint32_t (BRAID_CALL *concurrency)(const struct braid_host*); /* constant for a process, at least 1 */
+  /* A constant's bytes, mapped on first use, read-only. `token` NULL: valid for the host's current call. Else valid, beyond the graph,
+   * until constant_release(*token). Hold the token to use weights in place; release it once they are prepared, so that the
+   * host can drop its copy. The graph is the one of the current call, or a copy of it with the same host_data and value indices.
+   * INVALID_ARGUMENT: no constant. IO_ERROR: its file cannot be read. */
   braid_status (BRAID_CALL *constant)(const struct braid_host*, const braid_graph*, uint32_t value, braid_bytes* out, void** token);
-  void (BRAID_CALL *constant_release)(const struct braid_host*, void* token);                          /* [any] */
-  /* A plugin's persistent cache: atomic, checksummed, safe for several processes. get gives a mapping to release. [any] */
+  void (BRAID_CALL *constant_release)(const struct braid_host*, void* token); /* once a token; NULL does nothing */
+  /* The plugin's persistent cache, its own: atomic, checksummed, safe for several processes, limited in size, so that anything may be
+   * gone the next time. get gives a read-only mapping until cache_release(*token). Not OK: there is none. */
   braid_status (BRAID_CALL *cache_get)(const struct braid_host*, braid_bytes key, braid_bytes* out, void** token);
-  void (BRAID_CALL *cache_release)(const struct braid_host*, void* token);
+  void (BRAID_CALL *cache_release)(const struct braid_host*, void* token); /* once a token; NULL does nothing */
+  /* Key and data are borrowed. OUT_OF_MEMORY: beyond the limit, or no room on the disk. UNSUPPORTED: this process has no cache. */
   braid_status (BRAID_CALL *cache_put)(const struct braid_host*, braid_bytes key, braid_bytes data);
-  const void* (BRAID_CALL *get_extension)(const struct braid_host*, const char* id);                   /* [any] */
+  /* A struct of the extension, valid as long as this table; NULL: the host does not have it. */
+  const void* (BRAID_CALL *get_extension)(const struct braid_host*, const char* id);
 } braid_host;
 
-/* ---- What a plugin gives the host ---------------------------------------------------------------------------- */
+/* ---- What a plugin gives the host ------------------------------------------------------------------------------
+ *
+ * Tables are constant and live until shutdown. A slot may be NULL only where it says (optional). What a function takes is borrowed
+ * for the call, what it gives through a pointer to a pointer belongs to the caller until the slot that is named beside it. Where
+ * a status is not OK, nothing was given. Any function may answer OUT_OF_MEMORY, DEVICE_LOST and INTERNAL; others are named. */
 
 typedef struct braid_device_fns {
   uint32_t size, reserved;
-  /* Judges every node of a graph; verdicts has node_count entries, zeroed but for code NO_OP and NONE in input, attr, group.
-   * A YES holds for any segment of this graph: constants stay constants, dims stay within their ranges. [any] */
+  /* Judges every node of a graph; verdicts has node_count entries, zeroed but for code NO_OP and NONE in input, attr, group. A
+   * YES holds for any segment of this graph: constants stay constants, dims stay within their ranges. Judges without computing and
+   * without allocating on the device. INVALID_ARGUMENT: an option that it does not know. [any] */
   braid_status (BRAID_CALL *query)(braid_device*, const braid_graph*, const braid_compile_options*, void* verdicts, uint32_t verdict_stride);
-  /* Costs of `sets` node sets, each run as one segment: set k is nodes[ends[k-1]..ends[k]). Many sets a call, since a call may cross
-   * processes. (optional) [any] */
+  /* (optional) Costs of `sets` node sets, each run as one segment: set k is nodes[ends[k-1]..ends[k]). Many sets a call, since a call
+   * may cross processes. costs has `sets` entries, zeroed but for size. UNSUPPORTED: it cannot tell for this graph. [any] */
   braid_status (BRAID_CALL *estimate)(braid_device*, const braid_graph*, const braid_compile_options*, const uint32_t* nodes, const uint32_t* ends, uint32_t sets, void* costs, uint32_t cost_stride);
-  braid_status (BRAID_CALL *link)(braid_device*, const braid_device_info* peer, braid_link*);          /* (optional) [any] */
-  /* Compiles the whole graph given, all of whose nodes this device said YES to, for every shape within its dims'
-   * ranges. The graph is gone afterwards. An executable is immutable: any number of its runs may be pending, on any queues,
-   * each with its own workspace. [any] */
+  /* (optional) How data comes to this device from the peer, which may be another plugin's. UNSUPPORTED: not known; the host then goes
+   * through its own memory. [any] */
+  braid_status (BRAID_CALL *link)(braid_device*, const braid_device_info* peer, braid_link*);
+  /* Compiles the whole graph given, all of whose nodes this device said YES to, for every shape within its dims' ranges. The
+   * graph is gone afterwards. An executable is immutable: any number of its runs may be pending, on any queues, each with its own
+   * workspace. The caller ends it by exec.destroy. UNSUPPORTED: a node that query refused. TIMEOUT: deadline_ns passed. [any] */
   braid_status (BRAID_CALL *compile)(braid_device*, const braid_graph*, const braid_compile_options*, braid_exec**);
-  /* Whether load_blob would succeed, without doing it: OK, STALE_BLOB or INVALID_ARGUMENT. (optional) [any] */
+  /* (optional) Whether load_blob would succeed, without doing it: OK, STALE_BLOB, or INVALID_ARGUMENT for bytes that no save_blob
+   * wrote. Blobs come from files: nothing in one is trusted. [any] */
   braid_status (BRAID_CALL *check_blob)(braid_device*, const braid_graph*, const braid_compile_options*, braid_bytes);
-  braid_status (BRAID_CALL *load_blob)(braid_device*, const braid_graph*, const braid_compile_options*, braid_bytes, braid_exec**);  /* (optional) [any] */
-  braid_status (BRAID_CALL *buffer_alloc)(braid_device*, const braid_buffer_desc*, braid_buffer**);    /* [any] */
-  braid_status (BRAID_CALL *buffer_import)(braid_device*, const braid_handle*, braid_buffer**);        /* (optional) [any] the memory must outlive the buffer */
-  braid_status (BRAID_CALL *buffer_export)(braid_device*, braid_buffer*, uint32_t kind, braid_handle*);/* (optional) [any] */
-  void (BRAID_CALL *buffer_free)(braid_device*, braid_buffer*);                                        /* [any] not while in use */
-  /* Host access to a buffer made MAPPABLE; coherent between map and unmap, one mapping a buffer. The caller orders it with fences. [object] */
+  /* (optional, with check_blob) As compile, from what save_blob wrote for a graph of this fingerprint. Statuses of check_blob. [any] */
+  braid_status (BRAID_CALL *load_blob)(braid_device*, const braid_graph*, const braid_compile_options*, braid_bytes, braid_exec**);
+  /* Device memory, contents undefined, 0 bytes allowed. The caller ends it by buffer_free. INVALID_ARGUMENT: alignment no power of two,
+   * or more than max_buffer. UNSUPPORTED: flags or exports that the device does not have. [any] */
+  braid_status (BRAID_CALL *buffer_alloc)(braid_device*, const braid_buffer_desc*, braid_buffer**);
+  /* (optional) Memory of somebody else, which must outlive the buffer; an fd is duplicated. The caller ends it by buffer_free. UNSUPPORTED:
+   * this kind. INVALID_ARGUMENT: not import_alignment. [any] */
+  braid_status (BRAID_CALL *buffer_import)(braid_device*, const braid_handle*, braid_buffer**);
+  /* (optional) A handle of a kind that buffer_alloc was asked for; the caller closes an fd. UNSUPPORTED: another kind. [any] */
+  braid_status (BRAID_CALL *buffer_export)(braid_device*, braid_buffer*, uint32_t kind, braid_handle*);
+  void (BRAID_CALL *buffer_free)(braid_device*, braid_buffer*); /* [any] not while work that uses it is pending, nor mapped */
+  /* (optional, both or none: without them no buffer is MAPPABLE) Host access to a buffer made MAPPABLE; coherent between map and
+   * unmap, one mapping a buffer. The caller orders it with fences. INVALID_ARGUMENT: beyond the buffer, or not mappable. [object] */
   braid_status (BRAID_CALL *map)(braid_device*, braid_buffer*, uint64_t offset, uint64_t bytes, void**);
-  void (BRAID_CALL *unmap)(braid_device*, braid_buffer*);
-  /* Queued, in order with the submits of its queue. [queue] */
+  void (BRAID_CALL *unmap)(braid_device*, braid_buffer*); /* [object] */
+  /* Queued, in order with the submits of its queue. OK with *fence NULL: done already; else the caller ends it by fence.destroy.
+   * INVALID_ARGUMENT: beyond a buffer, or no such queue. [queue] */
   braid_status (BRAID_CALL *transfer)(braid_device*, const braid_transfer*, braid_fence**);
-  /* A fence that the host signals: how one device's submit waits for another plugin's. NULL: the host submits when all is ready. (optional) [any] */
+  /* (optional, with fence.signal) A fence that the host signals: how one device's submit waits for another plugin's. NULL: the host submits
+   * when all is ready. The caller ends it by fence.destroy. [any] */
   braid_status (BRAID_CALL *fence_create)(braid_device*, braid_fence**);
-  braid_status (BRAID_CALL *health)(braid_device*, braid_health*);                                     /* [any] OK or DEVICE_LOST; quick */
-  void (BRAID_CALL *close)(braid_device*);                                                             /* [object] after all its objects are gone */
+  braid_status (BRAID_CALL *health)(braid_device*, braid_health*); /* OK or DEVICE_LOST, within a millisecond or so. [any] */
+  void (BRAID_CALL *close)(braid_device*);                         /* [object] after all that it made is gone */
 } braid_device_fns;
 
 typedef struct braid_exec_fns {
   uint32_t size, reserved;
-  braid_status (BRAID_CALL *io_requirements)(braid_exec*, uint32_t value, braid_io_requirements*);     /* [any] */
-  /* Output shapes for these input bindings (buffers may be NULL). BRAID_UNSUPPORTED where they depend on data. [any] */
+  /* What this device asks of an input or output of the compiled graph. INVALID_ARGUMENT: the value is neither. [any] */
+  braid_status (BRAID_CALL *io_requirements)(braid_exec*, uint32_t value, braid_io_requirements*);
+  /* Output's shape for these input bindings (buffers may be NULL); dims has room for BRAID_MAX_RANK. UNSUPPORTED where it depends on data
+   * that is not given on the host. INVALID_ARGUMENT: shapes that the graph cannot take. [any] */
   braid_status (BRAID_CALL *output_dims)(braid_exec*, const void* inputs, uint32_t count, uint32_t stride, uint32_t output, int32_t* rank, int64_t* dims);
-  braid_status (BRAID_CALL *workspace_size)(braid_exec*, const void* inputs, uint32_t count, uint32_t stride, uint64_t* bytes); /* [any] */
+  /* Bytes that submit needs for these input bindings. [any] */
+  braid_status (BRAID_CALL *workspace_size)(braid_exec*, const void* inputs, uint32_t count, uint32_t stride, uint64_t* bytes);
   /* Queues one run. Work of one queue takes effect in the order of submits; queues are independent but for waits. Bindings, dims
-   * and waits are copied. OK with *fence NULL: done already. A failed run leaves its outputs undefined and does not stop
-   * later work of the queue: the host looks at every fence before it hands out a result. [queue] */
+   * and waits are copied. OK with *fence NULL: done already; else the caller ends it by fence.destroy. A failed run leaves its outputs
+   * undefined and does not stop later work of the queue: the host looks at every fence before it hands out a result.
+   * INVALID_ARGUMENT: bindings that do not fit, a workspace too small, no such queue. [queue] */
   braid_status (BRAID_CALL *submit)(braid_exec*, const braid_submit*, braid_fence**);
   /* After the fence: the shape of an output that output_dims could not tell, and its buffer if it was bound without one: the
-   * caller owns it (once; what is not taken goes with the fence; while one is to be taken the fence is never NULL). [any] */
+   * caller owns it (once; what is not taken goes with the fence; while one is to be taken the fence is never NULL), else *buffer
+   * stays as it is. dims has room for BRAID_MAX_RANK. INVALID_ARGUMENT: nothing to take there. [any] */
   braid_status (BRAID_CALL *take_output)(braid_exec*, braid_fence*, uint32_t value, braid_buffer**, int32_t* rank, int64_t* dims);
-  braid_status (BRAID_CALL *save_blob)(braid_exec*, void* context, braid_status (BRAID_CALL *write)(void*, braid_bytes)); /* (optional) [any] */
-  void (BRAID_CALL *destroy)(braid_exec*);                                                             /* [object] not while a run is pending or its fence exists */
+  /* (optional) Hands the executable's blob to write, in one piece or more; write's status, where not OK, ends it and is returned. [any] */
+  braid_status (BRAID_CALL *save_blob)(braid_exec*, void* context, braid_status (BRAID_CALL *write)(void*, braid_bytes));
+  void (BRAID_CALL *destroy)(braid_exec*); /* [object] not while a run is pending or its fence exists */
 } braid_exec_fns;
 
 typedef struct braid_fence_fns {
   uint32_t size, reserved;
-  /* OK when done, PENDING if not yet, else why the work failed. timeout 0 polls. [any] */
+  /* OK when done, PENDING if not after timeout_ns (0 polls, UINT64_MAX is for ever), else why the work failed. What it answered once it
+   * was done it answers for ever. [any] */
   braid_status (BRAID_CALL *wait)(braid_fence*, uint64_t timeout_ns);
-  /* Calls back once with the status, on this thread before it returns if already done. At most one a fence. [any], the callback is [callback] */
-  void (BRAID_CALL *on_ready)(braid_fence*, void (BRAID_CALL *)(void*, braid_status), void*);
-  braid_status (BRAID_CALL *completion)(braid_fence*, braid_completion*);                              /* [any] PENDING, or OK and all about it */
-  void (BRAID_CALL *cancel)(braid_fence*);                                                             /* (optional) [any] a wish: it ends OK or CANCELLED, soon */
-  void (BRAID_CALL *signal)(braid_fence*, braid_status);                                               /* with fence_create. [any], from callbacks too */
-  void (BRAID_CALL *destroy)(braid_fence*);                                                            /* [object] once done and called back, not from the callback */
+  /* Calls back once with the status, on this thread before it returns if already done. At most one call a fence. [any], the callback is [callback] */
+  void (BRAID_CALL *on_ready)(braid_fence*, void (BRAID_CALL *callback)(void*, braid_status), void* argument);
+  /* PENDING, or OK and all about it; the text lives as the fence. [any] */
+  braid_status (BRAID_CALL *completion)(braid_fence*, braid_completion*);
+  void (BRAID_CALL *cancel)(braid_fence*); /* (optional) a wish: it ends OK or CANCELLED, soon. [any] */
+  /* (optional, with fence_create) Ends a fence of fence_create, once, with OK or why what waits for it must fail. [any], from callbacks too */
+  void (BRAID_CALL *signal)(braid_fence*, braid_status);
+  void (BRAID_CALL *destroy)(braid_fence*); /* [object] once done and called back, not from the callback; no work waits for it any more */
 } braid_fence_fns;
 
 typedef struct braid_plugin {
   uint32_t size;
-  uint32_t abi;
+  uint32_t abi;                  /* BRAID_ABI that it was built with */
   void* data;                    /* the plugin's own: the host may load twice, wrap, or proxy a table */
   braid_str id, vendor, version; /* id as in the manifest */
   int32_t newest_opset;          /* of ai.onnx that this plugin was written for */
   uint32_t reserved;
-  braid_status (BRAID_CALL *enumerate)(const struct braid_plugin*, uint32_t capacity, void* infos, uint32_t info_stride, uint32_t* count); /* [any] no device is an empty list, not an error */
-  braid_status (BRAID_CALL *open)(const struct braid_plugin*, uint32_t index, const braid_open_options*, braid_device**); /* [any] */
-  const braid_device_fns* device;
+  /* Fills min(capacity, *count) infos and always tells the count. capacity 0 with infos NULL counts. No device is an empty list, not an
+   * error. [any] */
+  braid_status (BRAID_CALL *enumerate)(const struct braid_plugin*, uint32_t capacity, void* infos, uint32_t info_stride, uint32_t* count);
+  /* Opens a device; one index may be opened several times. The caller ends it by device.close. INVALID_ARGUMENT: no such index, or an
+   * option that it does not know, which the text names. [any] */
+  braid_status (BRAID_CALL *open)(const struct braid_plugin*, uint32_t index, const braid_open_options*, braid_device**);
+  const braid_device_fns* device; /* the three tables are never NULL */
   const braid_exec_fns* exec;
   const braid_fence_fns* fence;
-  const void* (BRAID_CALL *get_extension)(const struct braid_plugin*, const char* id);                 /* [any] */
-  void (BRAID_CALL *shutdown)(const struct braid_plugin*);                                             /* [object] once, last */
+  /* (optional) A struct of the extension, valid until shutdown; NULL: it does not have it. [any] */
+  const void* (BRAID_CALL *get_extension)(const struct braid_plugin*, const char* id);
+  void (BRAID_CALL *shutdown)(const struct braid_plugin*); /* [object] once, last: every device is closed. Threads are joined. */
 } braid_plugin;
+
+/* The one exported symbol. Cheap; touches no device, starts no thread. May be called again by another host in the process: each
+ * call gives its own braid_plugin, valid until its shutdown. `host` outlives it. UNSUPPORTED: a host_abi that this plugin cannot
+ * serve. Where a status is not OK there is no plugin, and no shutdown. [any] */
+BRAID_EXPORT braid_status BRAID_CALL braid_plugin_query(uint32_t host_abi, const braid_host* host, const braid_plugin** plugin);
 
 /* ---- Initialisers ---------------------------------------------------------------------------------------------
  * Each sets `size` and zeroes the rest: braid_cost cost = BRAID_COST_INIT; */
