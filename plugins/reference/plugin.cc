@@ -4,7 +4,9 @@
 // before submit returns. It is the oracle and the device of last resort.
 #include <braid/kit/graph_view.h>
 #include <braid/kit/plugin.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -19,7 +21,8 @@ constexpr int32_t kNewestOpset = 28;
 
 // Host memory.
 struct HostBuffer {
-  void* data;
+  char* data;
+  uint64_t bytes;
   bool owned;
 };
 HostBuffer* Of(braid_buffer* buffer) { return reinterpret_cast<HostBuffer*>(buffer); }
@@ -29,7 +32,22 @@ braid_buffer* Allocate(uint64_t bytes) {
   void* data = rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded);
   if (data == nullptr)
     throw kit::Error(BRAID_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of host memory");
-  return reinterpret_cast<braid_buffer*>(new HostBuffer{data, true});
+  return reinterpret_cast<braid_buffer*>(new HostBuffer{static_cast<char*>(data), bytes, true});
+}
+
+// The address of a range of a buffer. Throws kit::Error(INVALID_ARGUMENT) if the range leaves it.
+char* RangeOf(braid_buffer* buffer, uint64_t offset, uint64_t bytes) {
+  if (buffer == nullptr) throw kit::Error(BRAID_INVALID_ARGUMENT, "a buffer is missing");
+  if (offset > Of(buffer)->bytes || bytes > Of(buffer)->bytes - offset)
+    throw kit::Error(BRAID_INVALID_ARGUMENT, std::to_string(bytes) + " bytes at offset " +
+                                                 std::to_string(offset) + " leave a buffer of " +
+                                                 std::to_string(Of(buffer)->bytes) + " bytes");
+  return Of(buffer)->data + offset;
+}
+
+uint64_t Pages(int which) {
+  const long pages = sysconf(which), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(size) : 0;
 }
 
 void Free(braid_buffer* buffer) {
@@ -65,18 +83,13 @@ class ResultFence : public kit::Fence {
 
 class ReferenceExec : public kit::Executable {
  public:
-  ReferenceExec(const braid_graph* view, kit::Host host) : program_(view, host) {}
+  ReferenceExec(const braid_graph* view, kit::Host host) : program_(view, host), host_(host) {}
 
   void IoRequirements(uint32_t, braid_io_requirements* out) override { out->alignment = kAlignment; }
 
-  // What the graph itself says; the operators find out the rest when they run.
-  braid_status OutputDims(kit::StructArray<braid_binding>, uint32_t output, int32_t* rank,
+  braid_status OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
                           int64_t* dims) override {
-    const kit::Value value(program_.view(), output);
-    if (!value.is_static() || value.type() == kString) return BRAID_UNSUPPORTED;
-    *rank = value.rank();
-    for (int32_t i = 0; i < *rank; ++i) dims[i] = value.dim(i).value;
-    return BRAID_OK;
+    return program_.OutputDims(inputs, output, rank, dims);
   }
 
   kit::Fence* Submit(const braid_submit& submit) override {
@@ -85,44 +98,42 @@ class ReferenceExec : public kit::Executable {
     Program::State state = program_.NewState();
     for (uint32_t i = 0; i < bindings.size(); ++i) {
       const braid_binding b = bindings[i];
-      void* memory = b.host != nullptr     ? b.host
-                     : b.buffer != nullptr ? static_cast<char*>(Of(b.buffer)->data) + b.offset
-                                           : nullptr;
-      const kit::Value value(program_.view(), b.value);
+      const kit::Value value = program_.CheckBinding(b);
+      void* memory = MemoryOf(b);
       if (value.is_output()) {
-        // Strings and types below a byte are held in another form than they cross in: they are converted at
-        // the end.
-        if (memory != nullptr && b.rank >= 0 &&
-            HeldBytes(value.type()) * 8 == static_cast<size_t>(WireBits(value.type())) &&
-            value.type() != kString)
+        if (memory != nullptr && HeldAsItCrosses(value.type(), memory))
           state.destinations[b.value] =
               Tensor::Borrow(value.type(), {static_cast<int64_t>(b.bytes / HeldBytes(value.type()))}, memory);
         continue;
       }
-      if (memory == nullptr)
-        throw kit::Error(BRAID_INVALID_ARGUMENT, "input '" + std::string(value.name()) + "' has no memory");
-      state.values[b.value] =
-          Tensor::FromWire(value.type(), Dims(b.dims, b.dims + b.rank), memory, b.bytes, true);
+      try {
+        state.values[b.value] =
+            Tensor::FromWire(value.type(), Dims(b.dims, b.dims + b.rank), memory, b.bytes, true);
+      } catch (const kit::Error& e) {
+        throw kit::Error(e.status(), "input '" + std::string(value.name()) + "': " + e.what());
+      }
     }
-    program_.Run(&state, [] { return false; });
+    program_.Run(&state, [&] {
+      if (submit.deadline_ns != 0 && host_.Now() > submit.deadline_ns)
+        throw kit::Error(BRAID_TIMEOUT, "the deadline passed while the segment ran");
+    });
 
     std::vector<ResultFence::Result> left;
     for (uint32_t i = 0; i < bindings.size(); ++i) {
       const braid_binding b = bindings[i];
       const kit::Value value(program_.view(), b.value);
       if (!value.is_output()) continue;
-      Tensor& result = state.values[b.value];
-      void* memory = b.host != nullptr     ? b.host
-                     : b.buffer != nullptr ? static_cast<char*>(Of(b.buffer)->data) + b.offset
-                                           : nullptr;
+      Tensor& result = program_.Result(&state, b.value);
+      void* memory = MemoryOf(b);
       if (memory == nullptr) {
-        left.push_back({b.value, std::move(result)});
-      } else if (result.raw() != memory || result.type() == kString) {
+        left.push_back({b.value, Owned(std::move(result))});
+      } else if (result.raw() != memory || !HeldAsItCrosses(value.type(), memory)) {
         const uint64_t bytes = result.WireBytes();
         if (bytes > b.bytes)
-          throw kit::Error(BRAID_INTERNAL, "output '" + std::string(value.name()) + "' became " +
-                                               DimsText(result.dims()) + ", " + std::to_string(bytes) +
-                                               " bytes; " + std::to_string(b.bytes) + " were bound");
+          throw kit::Error(BRAID_INVALID_ARGUMENT, "output '" + std::string(value.name()) + "' is " +
+                                                       TypeName(result.type()) + DimsText(result.dims()) +
+                                                       " and needs " + std::to_string(bytes) + " bytes; " +
+                                                       std::to_string(b.bytes) + " were bound");
         result.ToWire(memory);
       }
     }
@@ -143,7 +154,26 @@ class ReferenceExec : public kit::Executable {
   }
 
  private:
+  static void* MemoryOf(const braid_binding& b) {
+    if (b.host != nullptr) return b.host;
+    return b.buffer != nullptr ? RangeOf(b.buffer, b.offset, b.bytes) : nullptr;
+  }
+  // Strings and types below a byte are held in another form than they cross in, and operators write to
+  // aligned elements: others are converted at the end.
+  static bool HeldAsItCrosses(int32_t type, const void* memory) {
+    const size_t held = HeldBytes(type);
+    return type != kString && held > 0 && held * 8 == static_cast<size_t>(WireBits(type)) &&
+           reinterpret_cast<uintptr_t>(memory) % std::min<size_t>(held, 8) == 0;
+  }
+  // A result may share memory with an input, which may be gone when it is taken.
+  static Tensor Owned(Tensor result) {
+    if (result.owns()) return result;
+    Tensor copy(result.type(), result.dims());
+    if (copy.bytes() > 0) std::memcpy(copy.raw(), result.raw(), copy.bytes());
+    return copy;
+  }
   Program program_;
+  kit::Host host_;
 };
 
 class ReferenceDevice : public kit::Device {
@@ -167,32 +197,37 @@ class ReferenceDevice : public kit::Device {
   braid_buffer* BufferImport(const braid_handle& handle) override {
     if (handle.kind != BRAID_HANDLE_HOST_POINTER)
       throw kit::Error(BRAID_UNSUPPORTED, "only host memory can be imported");
+    if (handle.pointer == nullptr) throw kit::Error(BRAID_INVALID_ARGUMENT, "no memory to import was given");
     return reinterpret_cast<braid_buffer*>(
-        new HostBuffer{static_cast<char*>(handle.pointer) + handle.offset, false});
+        new HostBuffer{static_cast<char*>(handle.pointer) + handle.offset, handle.bytes, false});
   }
   void BufferFree(braid_buffer* buffer) override { Free(buffer); }
-  void* Map(braid_buffer* buffer, uint64_t offset, uint64_t) override {
-    return static_cast<char*>(Of(buffer)->data) + offset;
+  void* Map(braid_buffer* buffer, uint64_t offset, uint64_t bytes) override {
+    return RangeOf(buffer, offset, bytes);
   }
 
   kit::Fence* Transfer(const braid_transfer& t) override {
-    auto at = [](braid_buffer* buffer, uint64_t offset) {
-      return static_cast<char*>(Of(buffer)->data) + offset;
-    };
+    if (t.bytes > 0 && t.kind != BRAID_TRANSFER_COPY && t.host == nullptr)
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "a transfer has no host memory");
+    if (t.bytes == 0) return nullptr;
     switch (t.kind) {
       case BRAID_TRANSFER_WRITE:
-        std::memcpy(at(t.to, t.to_offset), t.host, t.bytes);
+        std::memcpy(RangeOf(t.to, t.to_offset, t.bytes), t.host, t.bytes);
         break;
       case BRAID_TRANSFER_READ:
-        std::memcpy(t.host, at(t.from, t.from_offset), t.bytes);
+        std::memcpy(t.host, RangeOf(t.from, t.from_offset, t.bytes), t.bytes);
         break;
       case BRAID_TRANSFER_COPY:
-        std::memmove(at(t.to, t.to_offset), at(t.from, t.from_offset), t.bytes);
+        std::memmove(RangeOf(t.to, t.to_offset, t.bytes), RangeOf(t.from, t.from_offset, t.bytes), t.bytes);
         break;
       default:
         throw kit::Error(BRAID_INVALID_ARGUMENT, "transfer of kind " + std::to_string(t.kind));
     }
     return nullptr;
+  }
+  braid_status Health(braid_health* out) override {
+    out->memory_free = Pages(_SC_AVPHYS_PAGES);
+    return BRAID_OK;
   }
 
  private:
@@ -212,6 +247,8 @@ class ReferencePlugin : public kit::Plugin {
     info.name = kit::Str("CPU, reference operators");
     info.vendor = kit::Str("Braid");
     info.driver = kit::Str(BRAID_VERSION);
+    info.memory_total = Pages(_SC_PHYS_PAGES);
+    info.memory_free = Pages(_SC_AVPHYS_PAGES);
     info.alignment = kAlignment;
     info.max_buffer = UINT64_MAX;
     info.flags = BRAID_HOST_BINDINGS | BRAID_SYNCHRONOUS | BRAID_MEMORY_UNIFIED | BRAID_MEMORY_MAPPABLE |
@@ -222,7 +259,10 @@ class ReferencePlugin : public kit::Plugin {
     info.transfer_queue = BRAID_NONE;
     return {info};
   }
-  std::unique_ptr<kit::Device> Open(uint32_t index, const braid_open_options&) override {
+  std::unique_ptr<kit::Device> Open(uint32_t index, const braid_open_options& options) override {
+    if (options.option_count > 0)
+      throw kit::Error(BRAID_INVALID_ARGUMENT,
+                       "there is no option '" + std::string(kit::View(options.options[0].key)) + "'");
     if (index != 0) throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no device " + std::to_string(index));
     return std::make_unique<ReferenceDevice>(host());
   }

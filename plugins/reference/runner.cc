@@ -7,33 +7,38 @@
 namespace braid::reference {
 namespace {
 
-double Elements(const kit::Value& value) {
-  double n = 1;
-  for (int32_t i = 0; i < value.rank(); ++i)
-    n *= static_cast<double>(std::max<int64_t>(value.dim(i).value, 1));
-  return n;
+// Of a symbolic extent the likely one; 1 where nothing is known.
+double Extent(const kit::Value& value, int32_t axis) {
+  if (axis < 0 || axis >= value.rank()) return 1;
+  const braid_dim& dim = value.dim(axis);
+  const int64_t extent = dim.value >= 0 ? dim.value : dim.likely;
+  return extent >= 0 ? static_cast<double>(extent) : 1;
 }
 
-double Extent(const kit::Value& value, int32_t axis) {
-  return axis >= 0 && axis < value.rank() ? static_cast<double>(std::max<int64_t>(value.dim(axis).value, 1))
-                                          : 1;
+double Elements(const kit::Value& value) {
+  double n = 1;
+  for (int32_t i = 0; i < value.rank(); ++i) n *= Extent(value, i);
+  return n;
 }
 
 // Of the operators whose time goes into sums of products.
 double MultiplyAdds(const kit::Node& node) {
   const std::string_view op = node.op();
   if (!node.has_output(0) || !node.has_input(0)) return 0;
+  // Per output element: the elements of the weight over its output channels.
+  auto per_channel = [&](uint32_t weight) {
+    if (!node.has_input(weight)) return 0.0;
+    const kit::Value w = node.input_value(weight);
+    return Elements(w) / std::max(Extent(w, 0), 1.0);
+  };
   const kit::Value x = node.input_value(0), y = node.output_value(0);
-  if (op == "Conv" || op == "ConvInteger" || op == "DeformConv")
-    return Elements(y) * Elements(node.input_value(1)) / Extent(node.input_value(1), 0);
-  if (op == "QLinearConv")
-    return Elements(y) * Elements(node.input_value(3)) / Extent(node.input_value(3), 0);
-  if (op == "ConvTranspose")
-    return Elements(x) * Elements(node.input_value(1)) / Extent(node.input_value(1), 0);
+  if (op == "Conv" || op == "ConvInteger" || op == "DeformConv") return Elements(y) * per_channel(1);
+  if (op == "QLinearConv") return Elements(y) * per_channel(3);
+  if (op == "ConvTranspose") return Elements(x) * per_channel(1);
   if (op == "MatMul" || op == "MatMulInteger" || op == "QLinearMatMul")
     return Elements(y) * Extent(x, x.rank() - 1);
   if (op == "Gemm") return Elements(y) * Extent(x, node.Int("transA", 0) != 0 ? 0 : 1);
-  if (op == "LSTM" || op == "GRU" || op == "RNN")
+  if ((op == "LSTM" || op == "GRU" || op == "RNN") && node.has_input(1) && node.has_input(2))
     return Extent(x, 0) * Extent(x, 1) * (Elements(node.input_value(1)) + Elements(node.input_value(2)));
   if (op == "Attention" && node.has_input(1))
     return 2 * Elements(x) * Extent(node.input_value(1), node.input_value(1).rank() - 2);
@@ -115,9 +120,64 @@ Program::Program(const braid_graph* view, kit::Host host) : copy_(view), host_(h
 
 Program::State Program::NewState() const {
   State state;
-  state.values = constants_;
+  state.values.resize(constants_.size());
   state.destinations.resize(constants_.size());
   return state;
+}
+
+kit::Value Program::CheckBinding(const braid_binding& binding) const {
+  auto bad = [](const std::string& text) { throw kit::Error(BRAID_INVALID_ARGUMENT, text); };
+  if (binding.value >= copy_.raw()->value_count)
+    bad("a binding names value " + std::to_string(binding.value) + "; the graph has " +
+        std::to_string(copy_.raw()->value_count));
+  const kit::Value value(copy_.raw(), binding.value);
+  if (!value.is_input() && !value.is_output())
+    bad("'" + std::string(value.name()) + "' is neither an input nor an output");
+  if (!value.is_output()) {
+    if (binding.rank < 0 || binding.rank > static_cast<int32_t>(BRAID_MAX_RANK) ||
+        (binding.rank > 0 && binding.dims == nullptr))
+      bad("input '" + std::string(value.name()) + "' is bound without dims");
+    if (binding.strides != nullptr)
+      bad("input '" + std::string(value.name()) + "' is bound with strides; this device takes dense tensors");
+  }
+  return value;
+}
+
+void Program::CheckInputs(const State& state) const {
+  kit::Graph graph(copy_.raw());
+  for (uint32_t v : graph.inputs())
+    if (!ValueAt(state, v).present())
+      throw kit::Error(BRAID_INVALID_ARGUMENT,
+                       "input '" + std::string(graph.value(v).name()) + "' is not bound");
+}
+
+Tensor& Program::Result(State* state, uint32_t v) const {
+  const kit::Value value(copy_.raw(), v);
+  if (!state->values[v].present()) state->values[v] = ValueAt(*state, v);
+  Tensor& result = state->values[v];
+  if (result.type() != value.type())
+    throw kit::Error(BRAID_INTERNAL, "output '" + std::string(value.name()) + "' became " +
+                                         TypeName(result.type()) + "; the graph says " +
+                                         TypeName(value.type()));
+  return result;
+}
+
+braid_status Program::OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
+                                 int64_t* dims) const {
+  if (output >= copy_.raw()->value_count)
+    throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no value " + std::to_string(output));
+  for (uint32_t i = 0; i < inputs.size(); ++i) {
+    const braid_binding b = inputs[i];
+    const kit::Value value = CheckBinding(b);
+    if (b.rank != value.rank()) return BRAID_UNSUPPORTED;
+    for (int32_t d = 0; d < b.rank; ++d)
+      if (b.dims[d] != value.dim(d).value) return BRAID_UNSUPPORTED;
+  }
+  const kit::Value value(copy_.raw(), output);
+  if (!value.is_static() || value.type() == kString) return BRAID_UNSUPPORTED;
+  *rank = value.rank();
+  for (int32_t i = 0; i < *rank; ++i) dims[i] = value.dim(i).value;
+  return BRAID_OK;
 }
 
 void Program::RunStep(const Step& step, State* state) const {
@@ -125,15 +185,20 @@ void Program::RunStep(const Step& step, State* state) const {
   std::vector<Tensor> inputs;
   inputs.reserve(node.input_count());
   for (uint32_t i = 0; i < node.input_count(); ++i)
-    inputs.push_back(node.has_input(i) ? state->values[node.input(i)] : Tensor());
+    inputs.push_back(node.has_input(i) ? ValueAt(*state, node.input(i)) : Tensor());
   OpContext context(node, std::move(inputs), step.attribute_tensors,
                     Parallel(host_.raw() != nullptr ? &host_ : nullptr));
   for (uint32_t i = 0; i < node.output_count(); ++i)
     if (node.has_output(i) && state->destinations[node.output(i)].present())
       context.SetDestination(i, state->destinations[node.output(i)]);
   step.op->run(context);
-  for (uint32_t i = 0; i < node.output_count(); ++i)
-    if (node.has_output(i)) state->values[node.output(i)] = std::move(context.outputs()[i]);
+  for (uint32_t i = 0; i < node.output_count(); ++i) {
+    if (!node.has_output(i)) continue;
+    if (!context.outputs()[i].present())
+      throw kit::Error(BRAID_INTERNAL,
+                       std::string(node.op()) + " left its output " + std::to_string(i) + " unset");
+    state->values[node.output(i)] = std::move(context.outputs()[i]);
+  }
   for (uint32_t v : step.done) state->values[v] = Tensor();
 }
 

@@ -8,7 +8,6 @@
 #include <braid/kit/graph_copy.h>
 #include <braid/kit/plugin.h>
 
-#include <memory>
 #include <vector>
 
 #include "plugins/reference/ops/op.h"
@@ -26,6 +25,7 @@ struct Speed {
 void EstimateByRoofline(const braid_graph* view, const Speed& speed, const uint32_t* nodes,
                         const uint32_t* ends, std::vector<braid_cost>& costs);
 
+// Immutable once made: any number of threads may run it, each with its own State.
 class Program {
  public:
   // Copies the graph; constants are held, in place where their layout allows.
@@ -37,16 +37,28 @@ class Program {
 
   // The values of one run: inputs are put in by index before, outputs are there after.
   struct State {
-    std::vector<Tensor> values;        // by value of the graph
+    std::vector<Tensor> values;        // by value of the graph, but for constants
     std::vector<Tensor> destinations;  // memory that outputs should be written to, where they fit
   };
   State NewState() const;
-  // Throws kit::Error. `cancelled` is asked between nodes.
-  template <class Cancelled>
-  void Run(State* state, const Cancelled& cancelled) const {
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      if (cancelled()) throw kit::Error(BRAID_CANCELLED, "cancelled");
-      RunStep(steps_[i], state);
+  // The value that a binding names, checked: it exists, it is an input or an output, an input has dims and
+  // fits its type. Throws kit::Error(INVALID_ARGUMENT).
+  kit::Value CheckBinding(const braid_binding& binding) const;
+  // Throws kit::Error(INVALID_ARGUMENT) that names an input of the graph that has no value yet.
+  void CheckInputs(const State& state) const;
+  // The result for output `value` of a run, of the type that the graph says. Throws kit::Error(INTERNAL).
+  Tensor& Result(State* state, uint32_t value) const;
+  // Dims of an output where the graph says them, and the inputs bound are those of the graph; else
+  // BRAID_UNSUPPORTED.
+  braid_status OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
+                          int64_t* dims) const;
+  // Throws kit::Error. `between` is called before each node, and may throw to end the run.
+  template <class Between>
+  void Run(State* state, const Between& between) const {
+    CheckInputs(*state);
+    for (const Step& step : steps_) {
+      between();
+      RunStep(step, state);
     }
   }
 
@@ -58,6 +70,9 @@ class Program {
     std::vector<uint32_t> done;  // values that nothing reads after this step
   };
   void RunStep(const Step& step, State* state) const;
+  const Tensor& ValueAt(const State& state, uint32_t v) const {
+    return constants_[v].present() ? constants_[v] : state.values[v];
+  }
   kit::GraphCopy copy_;
   kit::Host host_;
   std::vector<kit::Host::Bytes> held_;

@@ -4,6 +4,8 @@
 #include <braid/kit/plugin.h>
 
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace braid::sim {
@@ -13,11 +15,24 @@ namespace {
   throw kit::Error(BRAID_INVALID_ARGUMENT, "BRAID_SIM: " + text);
 }
 
+int32_t ReadKind(const std::string& kind) {
+  static const std::map<std::string, int32_t> kKinds = {
+      {"cpu", BRAID_DEVICE_CPU}, {"gpu", BRAID_DEVICE_GPU},   {"npu", BRAID_DEVICE_NPU},
+      {"dsp", BRAID_DEVICE_DSP}, {"fpga", BRAID_DEVICE_FPGA}, {"other", BRAID_DEVICE_OTHER}};
+  const auto found = kKinds.find(kind);
+  if (found == kKinds.end()) Bad("kind is '" + kind + "', not cpu, gpu, npu, dsp, fpga or other");
+  return found->second;
+}
+
 DeviceConfig ReadDevice(const nlohmann::json& json) {
   DeviceConfig config;
   for (const auto& [key, value] : json.items()) {
     if (key == "name") {
       config.name = value.get<std::string>();
+    } else if (key == "kind") {
+      config.kind = ReadKind(value.get<std::string>());
+    } else if (key == "wall_clock") {
+      config.wall_clock = value.get<bool>();
     } else if (key == "lacks") {
       config.lacks = value.get<std::set<std::string>>();
     } else if (key == "types") {
@@ -42,6 +57,9 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
   }
   if (config.queues < 1 || config.queues > 64)
     Bad("queues is " + std::to_string(config.queues) + ", not within 1 to 64");
+  if (!(config.submit_us >= 0 && config.submit_us < 1e9) ||
+      !(config.link_latency_us >= 0 && config.link_latency_us < 1e9))
+    Bad("submit_us and link_latency_us are from 0 to 1e9");
   if (!(config.link_gbps > 0) || !(config.multiply_adds_per_ns > 0)) Bad("speeds are above 0");
   return config;
 }
@@ -65,6 +83,14 @@ std::vector<DeviceConfig> ReadConfig(const char* variable) {
     Bad(e.what());
   }
   return devices;
+}
+
+DeviceConfig ReadDeviceConfig(std::string_view json) {
+  try {
+    return ReadDevice(nlohmann::json::parse(json));
+  } catch (const nlohmann::json::exception& e) {
+    Bad(e.what());
+  }
 }
 
 }  // namespace braid::sim

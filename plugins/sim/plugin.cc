@@ -7,12 +7,15 @@
 #include <braid/kit/plugin.h>
 #include <braid/kit/queue.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <numeric>
+#include <thread>
 
 #include "plugins/reference/runner.h"
 #include "plugins/sim/config.h"
@@ -26,6 +29,7 @@ using reference::Tensor;
 
 constexpr uint64_t kAlignment = 256;
 constexpr uint64_t kCanary = 0x5afe5afe5afe5afe;
+constexpr int kPoison = 0xcd;
 
 class SimDevice;
 
@@ -38,8 +42,10 @@ struct SimBuffer {
 };
 SimBuffer* Of(braid_buffer* buffer) { return reinterpret_cast<SimBuffer*>(buffer); }
 
-// Outputs whose sizes were not known, waiting to be taken.
+// What a fence and its task have in common: the wish to cancel, and outputs that wait to be taken because
+// their sizes were not known.
 struct Results {
+  std::atomic<bool> cancelled{false};
   std::map<uint32_t, Tensor> tensors;
 };
 
@@ -48,6 +54,10 @@ class SimFence : public kit::EventFence {
   SimFence(std::shared_ptr<kit::Event> event, std::shared_ptr<Results> results)
       : EventFence(std::move(event)), results_(std::move(results)) {}
   Results* results() { return results_.get(); }
+  void Cancel() override {
+    if (results_ != nullptr) results_->cancelled = true;
+    EventFence::Cancel();
+  }
 
  private:
   std::shared_ptr<Results> results_;
@@ -63,11 +73,14 @@ class SimDevice : public kit::Device {
              std::vector<braid_verdict>& verdicts) override;
   bool Estimate(const braid_graph* view, const braid_compile_options&, const uint32_t* nodes,
                 const uint32_t* ends, std::vector<braid_cost>& costs) override {
+    reference::EstimateByRoofline(view, speed(), nodes, ends, costs);
+    return true;
+  }
+  reference::Speed speed() const {
     reference::Speed speed;
     speed.multiply_adds_per_ns = config_.multiply_adds_per_ns;
     speed.segment_ns = config_.submit_us * 1e3;
-    reference::EstimateByRoofline(view, speed, nodes, ends, costs);
-    return true;
+    return speed;
   }
   void Link(const braid_device_info&, braid_link* link) override {
     link->kind = BRAID_LINK_HOST;
@@ -78,6 +91,8 @@ class SimDevice : public kit::Device {
 
   braid_buffer* BufferAlloc(const braid_buffer_desc& desc) override {
     CheckLost();
+    if (desc.flags != 0 || desc.exports != 0)
+      throw Error(BRAID_UNSUPPORTED, "this device's memory can be neither mapped nor exported");
     const uint64_t before = used_.fetch_add(desc.bytes);
     if (desc.bytes > config_.memory || before > config_.memory - desc.bytes) {
       used_ -= desc.bytes;
@@ -89,11 +104,14 @@ class SimDevice : public kit::Device {
     buffer->device = this;
     buffer->bytes = desc.bytes;
     const uint64_t rounded = (desc.bytes + sizeof kCanary + kAlignment - 1) / kAlignment * kAlignment;
-    buffer->data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded)));
+    if (rounded > desc.bytes)
+      buffer->data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded)));
     if (buffer->data == nullptr) {
       used_ -= desc.bytes;
       throw Error(BRAID_OUT_OF_MEMORY, "out of host memory");
     }
+    // Old contents tell nothing, as on a real device.
+    std::memset(buffer->data.get(), kPoison, desc.bytes);
     std::memcpy(buffer->data.get() + desc.bytes, &kCanary, sizeof kCanary);
     return reinterpret_cast<braid_buffer*>(buffer.release());
   }
@@ -117,15 +135,24 @@ class SimDevice : public kit::Device {
     uint8_t* to = t.kind == BRAID_TRANSFER_READ ? static_cast<uint8_t*>(t.host) : range(t.to, t.to_offset);
     const uint8_t* from =
         t.kind == BRAID_TRANSFER_WRITE ? static_cast<uint8_t*>(t.host) : range(t.from, t.from_offset);
-    if (to == nullptr || from == nullptr)
+    if (t.kind != BRAID_TRANSFER_WRITE && t.kind != BRAID_TRANSFER_READ && t.kind != BRAID_TRANSFER_COPY)
+      throw Error(BRAID_INVALID_ARGUMENT, "transfer of kind " + std::to_string(t.kind));
+    if (t.from_device != nullptr)
+      throw Error(BRAID_UNSUPPORTED, "simulated devices reach each other only through host memory");
+    if (t.bytes > 0 && (to == nullptr || from == nullptr))
       throw Error(BRAID_INVALID_ARGUMENT, "a side of the transfer is missing");
     const uint64_t bytes = t.bytes;
+    const double takes_ns = config_.link_latency_us * 1e3 + static_cast<double>(bytes) / config_.link_gbps;
+    auto results = std::make_shared<Results>();
     auto event =
-        QueueOf(t.queue).Push(kit::EventsOf(t.waits, t.wait_count), 0, false, [this, to, from, bytes] {
-          CheckLost();
-          std::memmove(to, from, bytes);
-        });
-    return new SimFence(std::move(event), nullptr);
+        QueueOf(t.queue).Push(kit::EventsOf(t.waits, t.wait_count), 0, (t.flags & BRAID_SUBMIT_TIMED) != 0,
+                              [this, to, from, bytes, takes_ns, results] {
+                                const uint64_t start = host_.Now();
+                                CheckLost();
+                                if (bytes > 0) std::memmove(to, from, bytes);
+                                SleepUntil(start, takes_ns, *results);
+                              });
+    return new SimFence(std::move(event), std::move(results));
   }
   kit::Fence* FenceCreate() override { return new SimFence(std::make_shared<kit::Event>(), nullptr); }
   braid_status Health(braid_health* out) override {
@@ -144,6 +171,17 @@ class SimDevice : public kit::Device {
   void CountSubmit() {
     if (config_.lose_after != 0 && ++submits_ >= config_.lose_after) lost_ = true;
   }
+  const DeviceConfig& config() const { return config_; }
+  // With "wall_clock": until `takes_ns` after `start` have passed. Throws kit::Error(CANCELLED) when
+  // cancelled.
+  void SleepUntil(uint64_t start, double takes_ns, const Results& results) const {
+    if (!config_.wall_clock) return;
+    const uint64_t end = start + static_cast<uint64_t>(takes_ns);
+    for (uint64_t now = host_.Now(); now < end; now = host_.Now()) {
+      if (results.cancelled) throw Error(BRAID_CANCELLED, "cancelled");
+      std::this_thread::sleep_for(std::chrono::nanoseconds(std::min<uint64_t>(end - now, 1'000'000)));
+    }
+  }
 
  private:
   kit::Host host_;
@@ -156,16 +194,19 @@ class SimDevice : public kit::Device {
 class SimExec : public kit::Executable {
  public:
   SimExec(SimDevice* device, const braid_graph* view, kit::Host host)
-      : device_(device), program_(std::make_shared<Program>(view, host)) {}
+      : device_(device), host_(host), program_(std::make_shared<Program>(view, host)) {
+    std::vector<uint32_t> nodes(view->node_count);
+    std::iota(nodes.begin(), nodes.end(), 0u);
+    const uint32_t end = view->node_count;
+    std::vector<braid_cost> cost(1);
+    reference::EstimateByRoofline(view, device->speed(), nodes.data(), &end, cost);
+    takes_ns_ = static_cast<double>(cost[0].time_ns);
+  }
 
   void IoRequirements(uint32_t, braid_io_requirements* out) override { out->alignment = kAlignment; }
-  braid_status OutputDims(kit::StructArray<braid_binding>, uint32_t output, int32_t* rank,
+  braid_status OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
                           int64_t* dims) override {
-    const kit::Value value(program_->view(), output);
-    if (!value.is_static() || value.type() == reference::kString) return BRAID_UNSUPPORTED;
-    *rank = value.rank();
-    for (int32_t i = 0; i < *rank; ++i) dims[i] = value.dim(i).value;
-    return BRAID_OK;
+    return program_->OutputDims(inputs, output, rank, dims);
   }
 
   kit::Fence* Submit(const braid_submit& submit) override {
@@ -182,7 +223,10 @@ class SimExec : public kit::Executable {
     auto results = std::make_shared<Results>();
     for (uint32_t i = 0; i < bindings.size(); ++i) {
       const braid_binding b = bindings[i];
-      const kit::Value value(program_->view(), b.value);
+      const kit::Value value = program_->CheckBinding(b);
+      if (b.host != nullptr)
+        throw Error(BRAID_INVALID_ARGUMENT, "'" + std::string(value.name()) +
+                                                "' is bound to host memory, which this device can't reach");
       if (b.buffer != nullptr && (b.offset > Of(b.buffer)->bytes || b.bytes > Of(b.buffer)->bytes - b.offset))
         throw Error(BRAID_INVALID_ARGUMENT,
                     "the binding of '" + std::string(value.name()) + "' leaves its buffer");
@@ -193,7 +237,8 @@ class SimExec : public kit::Executable {
                        b.rank > 0 ? reference::Dims(b.dims, b.dims + b.rank) : reference::Dims(),
                        value.is_output()});
     }
-    auto task = [this, program = program_, bound = std::move(bound), results] {
+    auto task = [this, program = program_, bound = std::move(bound), results, deadline = submit.deadline_ns] {
+      const uint64_t start = host_.Now();
       device_->CountSubmit();
       device_->CheckLost();
       Program::State state = program->NewState();
@@ -201,10 +246,16 @@ class SimExec : public kit::Executable {
         if (!b.output)
           state.values[b.value] =
               Tensor::FromWire(kit::Value(program->view(), b.value).type(), b.dims, b.memory, b.bytes, true);
-      program->Run(&state, [] { return false; });
+      program->Run(&state, [&] {
+        device_->CheckLost();
+        if (results->cancelled) throw Error(BRAID_CANCELLED, "cancelled");
+        if (deadline != 0 && host_.Now() > deadline)
+          throw Error(BRAID_TIMEOUT, "the deadline passed while the segment ran");
+      });
+      device_->SleepUntil(start, takes_ns_, *results);
       for (const Bound& b : bound) {
         if (!b.output) continue;
-        Tensor& result = state.values[b.value];
+        Tensor& result = program->Result(&state, b.value);
         if (b.memory == nullptr) {
           // A result may share memory with an input, which is gone when it is taken.
           std::vector<uint8_t> wire(result.WireBytes());
@@ -214,8 +265,9 @@ class SimExec : public kit::Executable {
           continue;
         }
         if (result.WireBytes() > b.bytes)
-          throw Error(BRAID_INTERNAL, "an output became " + reference::DimsText(result.dims()) +
-                                          ", for which " + std::to_string(b.bytes) + " bytes are too few");
+          throw Error(BRAID_INVALID_ARGUMENT, "an output is " + reference::TypeName(result.type()) +
+                                                  reference::DimsText(result.dims()) + ", for which " +
+                                                  std::to_string(b.bytes) + " bytes are too few");
         result.ToWire(b.memory);
       }
     };
@@ -227,11 +279,15 @@ class SimExec : public kit::Executable {
 
   void TakeOutput(kit::Fence* fence, uint32_t value, braid_buffer** buffer, int32_t* rank,
                   int64_t* dims) override {
+    if (fence->Wait(0) != BRAID_OK)
+      throw Error(BRAID_INVALID_ARGUMENT, "an output is taken before its run is done, or after it failed");
     Results* results = static_cast<SimFence*>(fence)->results();
     auto found = results->tensors.find(value);
     if (found == results->tensors.end())
       throw Error(BRAID_INVALID_ARGUMENT, "value " + std::to_string(value) + " is not to be taken");
     const Tensor& tensor = found->second;
+    if (tensor.rank() > BRAID_MAX_RANK)
+      throw Error(BRAID_UNSUPPORTED, "an output of rank " + std::to_string(tensor.rank()));
     *rank = static_cast<int32_t>(tensor.rank());
     std::copy(tensor.dims().begin(), tensor.dims().end(), dims);
     braid_buffer_desc desc = BRAID_BUFFER_DESC_INIT;
@@ -242,7 +298,9 @@ class SimExec : public kit::Executable {
 
  private:
   SimDevice* device_;
+  kit::Host host_;
   std::shared_ptr<Program> program_;
+  double takes_ns_;
 };
 
 void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
@@ -282,7 +340,7 @@ class SimPlugin : public kit::Plugin {
     std::vector<braid_device_info> infos;
     for (const DeviceConfig& config : devices_) {
       braid_device_info info = BRAID_DEVICE_INFO_INIT;
-      info.kind = BRAID_DEVICE_NPU;
+      info.kind = config.kind;
       info.name = kit::Str(config.name);
       info.vendor = kit::Str("Braid");
       info.driver = kit::Str(BRAID_VERSION);
@@ -296,10 +354,17 @@ class SimPlugin : public kit::Plugin {
     }
     return infos;
   }
-  std::unique_ptr<kit::Device> Open(uint32_t index, const braid_open_options&) override {
+  std::unique_ptr<kit::Device> Open(uint32_t index, const braid_open_options& options) override {
     if (index >= devices_.size())
       throw Error(BRAID_INVALID_ARGUMENT, "there is no device " + std::to_string(index));
-    return std::make_unique<SimDevice>(host(), devices_[index]);
+    DeviceConfig config = devices_[index];
+    for (uint32_t i = 0; i < options.option_count; ++i) {
+      const std::string_view key = kit::View(options.options[i].key);
+      if (key != "config")
+        throw Error(BRAID_INVALID_ARGUMENT, "there is no option '" + std::string(key) + "'");
+      config = ReadDeviceConfig(kit::View(options.options[i].value));
+    }
+    return std::make_unique<SimDevice>(host(), std::move(config));
   }
 
  private:

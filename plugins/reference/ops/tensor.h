@@ -47,6 +47,7 @@ class Tensor {
   int64_t rank() const { return static_cast<int64_t>(dims_.size()); }
   int64_t size() const { return size_; }  // elements
   uint64_t bytes() const { return static_cast<uint64_t>(size_) * HeldBytes(type_); }
+  bool owns() const { return owner_ != nullptr; }  // alone or with others; false: borrowed, or no memory at all
   void* raw() { return data_; }
   const void* raw() const { return data_; }
   // T must be the C++ type of type(), or (data movement) another of its size.

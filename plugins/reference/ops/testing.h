@@ -117,6 +117,9 @@ class TestGraph {
     view_.dim_stride = sizeof(braid_dim);
     view_.ref_count = static_cast<uint32_t>(refs_.size());
     view_.string_count = static_cast<uint32_t>(strings_.size());
+    view_.int_count = static_cast<uint32_t>(ints_.size());
+    view_.float_count = static_cast<uint32_t>(floats_.size());
+    view_.char_count = static_cast<uint32_t>(chars_.size());
     view_.nodes = nodes_.data();
     view_.values = values_.data();
     view_.attrs = attrs_.data();
