@@ -28,7 +28,7 @@ from onnx import numpy_helper
 
 import places
 
-RECIPE = "4"  # raise when inputs or tolerances change
+RECIPE = "5"  # raise when inputs or tolerances change
 
 RTOL, ATOL_OF_SCALE = 1e-3, 1e-4
 
@@ -136,7 +136,12 @@ RATE = np.array(16000, np.int64)
 LIGHT_RAMP = (np.arange(3 * 224 * 224).reshape(1, 3, 224, 224) / (3 * 224 * 224)).astype(np.float32)
 
 SCRIPT = b"#!/usr/bin/env python3\nimport sys\n\n\ndef main():\n    for line in sys.stdin:\n        print(line.upper())\n\n\nmain()\n"
+# A single character makes this network ill-conditioned: ONNX Runtime is then 0.007 off what float64 gives.
+LETTER = b"Dear all,\nplease find below the minutes of the meeting.\nKind regards\n"
 MARKUP = b"<!DOCTYPE html>\n<html><head><title>A page</title></head>\n<body>" + b"<p>Some words.</p>\n" * 90 + b"</body></html>\n"
+# No shorter: magika's variances nearly vanish for a file of one byte, and the answers in float32, ONNX Runtime's too,
+# then differ from the one in double by more than the tolerance.
+TABLE = b"id,name,price\n" + b"".join(b"%d,part %d,%d.50\n" % (i, i * 7, i * i) for i in range(40))
 
 # model: function that gives its data sets, each a list of inputs in the model's order
 INPUTS = {
@@ -164,7 +169,7 @@ INPUTS = {
     ],
     "magika": lambda: [
         [file_bytes([SCRIPT])],
-        [file_bytes([MARKUP, SCRIPT, bytes(range(256)) * 9, b"x"])],
+        [file_bytes([MARKUP, SCRIPT, bytes(range(256)) * 9, TABLE])],
     ],
     "minilm_int8": lambda: [tokens(1, [12]), tokens(2, [33, 7]), tokens(3, [128])],
     "resnet50": lambda: [[picture(1, 1, 224, -2, 2)], [picture(2, 3, 224, -2, 2)]],
