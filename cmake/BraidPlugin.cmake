@@ -35,6 +35,10 @@ function(braid_plugin name)
   set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}.map")
   file(CONFIGURE OUTPUT "${script}" CONTENT "{ global: braid_plugin_query; local: *; };\n")
   target_link_options(${target} PRIVATE "-Wl,--version-script=${script}" "-Wl,--exclude-libs,ALL")
+  # What is missing is told when it is linked, not when it is loaded; a sanitizer's runtime comes with the program.
+  if(NOT BRAID_SANITIZE)
+    target_link_options(${target} PRIVATE "-Wl,-z,defs")
+  endif()
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME "braid_${name}" PREFIX lib LINK_DEPENDS "${script}"
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON

@@ -262,6 +262,8 @@ absl::Status Frame::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput>
   if (status.ok()) status = ended;
   if (status.ok()) status = handed;
   for (Dynamic& d : dynamic_) {
+    if (d.mapped) d.taken.Unmap();
+    d.mapped = false;
     d.taken.Reset();
     d.owner.reset();
   }
@@ -409,13 +411,57 @@ absl::Status Frame::TakeOutput(const SegmentStep& step, const SegmentStep::Port&
     return absl::InternalError(absl::StrCat(step.title, ": an output of rank ", shape.rank));
   Where& where = where_[port.slot];
   where.offset = 0;
-  where.bytes =
-      TypeOf(port.value) == kString ? d.taken.bytes() : BytesOf(TypeOf(port.value), shape.rank, shape.dims);
   where.buffer = d.taken.get();
+  if (TypeOf(port.value) == kString) {
+    if (absl::Status s = MeasureStrings(step, shape, &d, &where.bytes); !s.ok()) return s;
+  } else {
+    where.bytes = BytesOf(TypeOf(port.value), shape.rank, shape.dims);
+  }
+  if (!dev.info().Has(BRAID_HOST_BINDINGS)) return absl::OkStatus();
+  auto mapped = d.taken.Map(0, where.bytes);
+  if (!mapped.ok()) return mapped.status();
+  d.mapped = true;
+  where.host = static_cast<uint8_t*>(*mapped);
+  return absl::OkStatus();
+}
+
+// The bytes of a string tensor that a device made: its pairs tell where the last character is.
+absl::Status Frame::MeasureStrings(const SegmentStep& step, const Shape& shape, Dynamic* d, uint64_t* bytes) {
+  constexpr uint64_t kPair = 16;
+  Device& dev = *context_->devices[static_cast<size_t>(step.device)];
+  uint64_t count = 1;
+  for (int32_t i = 0; i < shape.rank; ++i) count *= static_cast<uint64_t>(shape.dims[i]);
+  *bytes = count * kPair;
+  if (count == 0) return absl::OkStatus();
+  std::vector<uint64_t> pairs(2 * count);
   if (dev.info().Has(BRAID_HOST_BINDINGS)) {
-    auto mapped = d.taken.Map(0, where.bytes);
+    auto mapped = d->taken.Map(0, count * kPair);
     if (!mapped.ok()) return mapped.status();
-    where.host = static_cast<uint8_t*>(*mapped);
+    std::memcpy(pairs.data(), *mapped, count * kPair);
+    d->taken.Unmap();
+  } else {
+    const size_t index = static_cast<size_t>(step.device);
+    braid_transfer transfer{};
+    transfer.size = sizeof transfer;
+    transfer.kind = BRAID_TRANSFER_READ;
+    transfer.from = d->taken.get();
+    transfer.host = pairs.data();
+    transfer.bytes = count * kPair;
+    transfer.queue = queue_[index];
+    Fence fence;
+    braid_status status;
+    {
+      std::lock_guard lock(*queue_mutex_[index]);
+      status = dev.Transfer(transfer, &fence);
+    }
+    if (status != BRAID_OK) return dev.Error(status, absl::StrCat(step.title, ": reading strings"));
+    if (fence.Wait(kForever) != BRAID_OK) return fence.Result();
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t end;
+    if (__builtin_add_overflow(pairs[2 * i], pairs[2 * i + 1], &end))
+      return absl::InternalError(absl::StrCat(step.title, ": string ", i, " of an output lies nowhere"));
+    *bytes = std::max(*bytes, end);
   }
   return absl::OkStatus();
 }

@@ -66,6 +66,8 @@ class Frame {
   ElementType TypeOf(ValueId v) const { return spec_.graph().values[v].type.element; }
   Shape& DynamicShape(ValueId v);
   void FillBinding(const SegmentStep::Port& port, bool host_bindings, braid_binding* binding) const;
+  struct Dynamic;
+  absl::Status MeasureStrings(const SegmentStep& step, const Shape& shape, Dynamic* d, uint64_t* bytes);
   // Memory of at least `bytes` for a slot whose size was not known; kept for the next run.
   absl::Status Reserve(uint32_t slot, uint64_t bytes);
   absl::Status TakeOutput(const SegmentStep& step, const SegmentStep::Port& port, const Fence& fence);
@@ -80,6 +82,7 @@ class Frame {
     uint64_t room = 0;
     Buffer buffer;                      // of a device's location
     Buffer taken;                       // made by the plugin in this run
+    bool mapped = false;                // `taken` is
     std::shared_ptr<const void> owner;  // of a value that came from a host step
   };
   Specialisation& spec_;
