@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "tools/braid/command.h"
 #include "tools/braid/graph.h"
@@ -40,6 +41,18 @@ size_t Distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
+// For the first option that the command does not have: the option that was meant, if one is near.
+std::string NearestOption(const CLI::App& command) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const std::string& wrong : command.remaining())
+    if (wrong.size() > 1 && wrong[0] == '-')
+      return fmt::format("'{}' is no option of braid {}{}", wrong, command.get_name(),
+                         NearestMatch(wrong.substr(0, wrong.find('=')), known));
+  return "";
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Runs one ONNX graph across every device of this machine.", "braid");
   app.set_version_flag("--version", std::string("braid ") + graph_version());
@@ -64,7 +77,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const auto used = app.get_subcommands();
-    fmt::print(stderr, "braid: {}\nsee `braid {}--help`\n", e.what(),
+    const std::string option = used.empty() ? "" : NearestOption(*used[0]);
+    fmt::print(stderr, "braid: {}\nsee `braid {}--help`\n", option.empty() ? e.what() : option,
                used.empty() ? "" : used[0]->get_name() + " ");
     return kUsage;
   } catch (const UsageError& e) {
@@ -74,6 +88,9 @@ int Main(int argc, char** argv) {
     fmt::print(stderr, "braid: {}\n", e.what());
     const bool unusable = e.status() == GRAPH_INVALID_ARGUMENT || e.status() == GRAPH_IO_ERROR;
     return unusable ? kUsage : kFailed;
+  } catch (const std::filesystem::filesystem_error& e) {
+    fmt::print(stderr, "braid: {}: {}\n", e.path1().string(), e.code().message());
+    return kUsage;
   } catch (const std::exception& e) {
     fmt::print(stderr, "braid: {}\n", e.what());
     return kFailed;

@@ -136,32 +136,33 @@ HostData ReadNpy(const std::string& path) {
     throw bad("its header has no shape");
   HostData out;
   const std::string shape = match[1];
-  static const std::regex kNumber("\\d+");
+  static const std::regex kExtents(R"(\s*(?:(\d{1,18})\s*,\s*)*(?:\d{1,18})?\s*)"), kNumber(R"(\d+)");
+  if (!std::regex_match(shape, kExtents)) throw bad("its shape is '(" + shape + ")'");
   uint64_t count = 1;
   for (std::sregex_iterator it(shape.begin(), shape.end(), kNumber), end; it != end; ++it) {
-    if (it->str().size() > 18) throw bad("its shape overflows");
     out.dims.push_back(std::stoll(it->str()));
     if (__builtin_mul_overflow(count, static_cast<uint64_t>(out.dims.back()), &count))
       throw bad("its shape overflows");
   }
   if (out.dims.size() > GRAPH_MAX_RANK) throw bad(fmt::format("rank {} is too high", out.dims.size()));
-  if (descr[0] == '=') descr[0] = '<';
-  const bool text = descr.size() > 2 && descr.compare(0, 2, "<U") == 0;
+  if (!descr.empty() && descr[0] == '=') descr[0] = '<';
+  static const std::regex kText("<U([1-9]\\d{0,8})");
+  const bool text = std::regex_match(descr, match, kText);
   size_t element = 0;
   if (text) {
     out.type = GRAPH_STRING;
-    element = 4 * std::stoul(descr.substr(2));
+    element = 4 * std::stoul(match[1]);
   }
   for (const Described& d : kTypes)
     if (out.type == 0 && descr == d.descr) out.type = d.type;
   if (out.type == 0) throw bad("its type '" + descr + "' is not supported");
   if (!text) element = static_cast<size_t>(ElementBits(out.type)) / 8;
   const size_t have = all.size() - start - length;
-  if (element > 0 && have / element < count)
+  if (have / element < count)
     throw bad(fmt::format("holds {} bytes of data, its shape needs {} elements of {}", have, count, element));
   const auto* data = reinterpret_cast<const uint8_t*>(all.data()) + start + length;
   std::vector<uint8_t> bytes(data, data + count * element);
-  if (fortran) bytes = Reordered(bytes, out.dims, element);
+  if (fortran && !bytes.empty()) bytes = Reordered(bytes, out.dims, element);
   if (text) {
     std::vector<std::string> strings;
     for (uint64_t i = 0; i < count; ++i) strings.push_back(Utf8Of(bytes.data() + i * element, element / 4));

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# ONNX's own node cases and the real models, by `braid verify` (tools/testing/run_cases.py). The expected numbers are
+# ONNX's, and ONNX Runtime's.
+
+# braid_cases(NAME CASES folder DEVICE list [AT_LEAST n] [LABEL smoke|full] [TIMEOUT s] [ARGS argument ...])
+function(braid_cases name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CASES;DEVICE;AT_LEAST;LABEL;TIMEOUT" "ARGS")
+  if(NOT arg_AT_LEAST)
+    set(arg_AT_LEAST 1)
+  endif()
+  if(NOT arg_LABEL)
+    set(arg_LABEL smoke)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 600)
+  endif()
+  add_test(NAME ${name} COMMAND "${Python3_EXECUTABLE}" -B "${PROJECT_SOURCE_DIR}/tools/testing/run_cases.py"
+    --braid "$<TARGET_FILE:braid_cli>" --cases "${BRAID_CACHE}/cases/${arg_CASES}" --device ${arg_DEVICE}
+    --at-least ${arg_AT_LEAST} -- ${arg_ARGS})
+  # COST: the longest first.
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} ENVIRONMENT "BRAID_SIM=1")
+endfunction()
+
+set(node_cases onnx-1.23.2/node)
+set(known --known "${CMAKE_CURRENT_SOURCE_DIR}/known/reference.txt")
+# Models small enough for many cuts; the others get few.
+set(small --filter magika --filter silero_op15 --filter silero_sequence --filter ppocr_cls --filter minilm_int8)
+set(large --filter "light_*" --filter ppocr_det --filter ppocr_rec --filter resnet50 --filter mobilenet_v3_large --filter yolo11n)
+
+braid_cases(node_cases_reference CASES ${node_cases} DEVICE reference AT_LEAST 1300 ARGS ${known})
+braid_cases(node_cases_sim CASES ${node_cases} DEVICE sim AT_LEAST 1300 ARGS ${known})
+braid_cases(node_cases_cut CASES ${node_cases} DEVICE reference,sim AT_LEAST 1300 ARGS ${known} --placement random:1)
+braid_cases(models_reference CASES models DEVICE reference)
+braid_cases(models_cut_small CASES models DEVICE reference,sim ARGS ${small} --placements 100)
+braid_cases(models_cut_large CASES models DEVICE reference,sim ARGS ${large} --placements 2)
+braid_cases(models_cut_large_full CASES models DEVICE reference,sim LABEL full TIMEOUT 3600 ARGS ${large} --placements 20)
+
+braid_cases(node_cases_vulkan CASES ${node_cases} DEVICE vulkan)
+braid_cases(node_cases_vulkan_cut CASES ${node_cases} DEVICE vulkan,reference AT_LEAST 1300 ARGS ${known} --placement random:1)
+braid_cases(models_vulkan CASES models DEVICE vulkan,reference TIMEOUT 900)
+braid_cases(models_vulkan_cut_small CASES models DEVICE vulkan,reference TIMEOUT 900 ARGS ${small} --placements 3)
+braid_cases(models_vulkan_cut_full CASES models DEVICE vulkan,reference LABEL full TIMEOUT 7200 ARGS ${small} --placements 100)

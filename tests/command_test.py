@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the command: command_test.py --braid PROGRAM [NAME...]
+
+Each test runs the command as a user would, on models and files that the onnx and numpy packages write here. Ends with
+`N passed, N failed, N skipped`.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+
+try:
+    import numpy as np
+    import onnx
+    import onnx.parser
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError as missing:
+    print(f"skipped: {missing}; tools/setup/python installs it\n0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
+
+
+class Command:
+    """The program, and a folder of its own for each test."""
+
+    def __init__(self, program: str, folder: pathlib.Path) -> None:
+        self.program, self.folder = program, folder
+
+    def __call__(self, *arguments, status=DONE) -> str:
+        """Runs `braid ARGUMENTS` in the folder; its output and errors together."""
+        answer = subprocess.run(
+            [self.program, *map(str, arguments)],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+        )
+        text = answer.stdout.decode(errors="replace")
+        assert answer.returncode == status, f"braid {arguments}: status {answer.returncode}, not {status}\n{text}"
+        return text
+
+    def json(self, *arguments, status=DONE):
+        return json.loads(self(*arguments, "--json", status=status))
+
+    def says(self, *arguments, status: int, words: list[str]) -> None:
+        text = self(*arguments, status=status)
+        for word in words:
+            assert word in text, f"braid {arguments} does not say '{word}', but:\n{text}"
+        assert len(text.strip().split("\n")) <= 2, f"more than a message:\n{text}"
+
+    def model(self, text: str, name="model.onnx") -> pathlib.Path:
+        model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g {text}')
+        onnx.checker.check_model(model)
+        onnx.save(model, self.folder / name)
+        return self.folder / name
+
+    def relu(self) -> pathlib.Path:
+        return self.model("(float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }")
+
+
+def identity(braid: Command, element: int) -> pathlib.Path:
+    value = [helper.make_tensor_value_info(n, element, ["a", "b"]) for n in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", value[:1], value[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    onnx.save(model, braid.folder / "identity.onnx")
+    return braid.folder / "identity.onnx"
+
+
+def through(braid: Command, model: pathlib.Path, file: str) -> np.ndarray:
+    braid("run", model, "--input", f"x={file}", "--output-dir", "out")
+    return np.load(braid.folder / "out" / "y.npy")
+
+
+def npy_of_every_type(braid: Command) -> None:
+    for dtype in "f4 u1 i1 u2 i2 i4 i8 b1 f2 f8 u4 u8 c8 c16".split():
+        x = (np.arange(6).reshape(2, 3) - (2 if dtype[0] in "ifc" else 0)).astype(dtype)
+        if dtype[0] in "iu":
+            x[0, 0], x[1, 2] = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if dtype[0] in "fc":
+            x[0, 0], x[1, 2] = np.nan, -np.inf
+        model = identity(braid, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        for order in "CF":
+            np.save(braid.folder / "x.npy", np.array(x, order=order))
+            y = through(braid, model, "x.npy")
+            assert y.dtype == x.dtype, f"{dtype}: came back as {y.dtype}"
+            np.testing.assert_array_equal(y, x, err_msg=f"{dtype}, order {order}")
+
+
+def npy_formats_and_shapes(braid: Command) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    model = braid.model("(float[a, b, c] x) => (float[a, b, c] y) { y = Identity(x) }")
+    for version in (1, 0), (2, 0), (3, 0):
+        with open(braid.folder / "x.npy", "wb") as file:
+            np.lib.format.write_array(file, np.asfortranarray(x), version)
+        np.testing.assert_array_equal(through(braid, model, "x.npy"), x)
+    for shape in (0, 3, 4), (1, 1, 1):
+        np.save(braid.folder / "x.npy", np.ones(shape, np.float32))
+        assert through(braid, model, "x.npy").shape == shape
+    scalar = braid.model("(float x) => (float y) { y = Identity(x) }")
+    np.save(braid.folder / "x.npy", np.float32(2.5))
+    y = through(braid, scalar, "x.npy")
+    assert y.shape == () and y == 2.5
+
+
+def npy_of_strings_and_types_that_numpy_lacks(braid: Command) -> None:
+    x = np.array([["", "a", "grün"], ["水", "\U0001f980 x", "long " * 20]])
+    np.save(braid.folder / "x.npy", x)
+    np.testing.assert_array_equal(through(braid, identity(braid, TensorProto.STRING), "x.npy"), x)
+    bits = np.array([[0x3F80, 0xC000]], np.uint16)  # 1 and -2 in bfloat16
+    np.save(braid.folder / "x.npy", bits)
+    np.testing.assert_array_equal(through(braid, identity(braid, TensorProto.BFLOAT16), "x.npy"), bits)
+    cast = braid.model("(float[n] x) => (int4[n] y) { y = Cast<to = 22>(x) }")
+    np.save(braid.folder / "x.npy", np.array([1, -2, 7], np.float32))
+    y = through(braid, cast, "x.npy")  # one element a byte
+    assert y.dtype == np.uint8 and list(y) == [1, 14, 7], y
+
+
+def npy_that_is_bad(braid: Command) -> None:
+    model = braid.relu()
+    np.save(braid.folder / "good.npy", np.ones((2, 3), np.float32))
+    good = (braid.folder / "good.npy").read_bytes()
+
+    def header(text: str) -> bytes:
+        return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(24)
+
+    def of(descr="'<f4'", order="False", shape="(2, 3)") -> bytes:
+        return header(f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n")
+
+    for content, words in (
+        (b"", "is no .npy file"),
+        (b"PK\x03\x04" + bytes(40), "is no .npy file"),
+        (good[:6] + b"\x09" + good[7:], "format 9"),
+        (good[:50], "cut off"),
+        (good[:-1], "holds 23 bytes"),
+        (of("'>f4'"), "'>f4' is not supported"),
+        (of("'|O'"), "'|O' is not supported"),
+        (of("'<U0'"), "'<U0' is not supported"),
+        (of("'<U99999999999999999999'"), "is not supported"),
+        (of("[('a', '<f4')]"), "no descr"),
+        (of(shape="(-1, 3)"), "shape is '(-1, 3)'"),
+        (of(shape="7"), "no shape"),
+        (of(shape="(999999999999, 999999999999)"), "overflows"),
+        (of(shape="(999999999, 9)"), "its shape needs"),
+        (of(shape="(" + "1, " * 70 + ")"), "rank 70 is too high"),
+        (header("nothing of use"), "no descr"),
+    ):
+        (braid.folder / "bad.npy").write_bytes(content)
+        braid.says("run", model, "--input", "x=bad.npy", status=USAGE, words=["bad.npy", words])
+    braid.says("run", model, "--input", "x=absent.npy", status=USAGE, words=["absent.npy", "can't be read"])
+    np.save(braid.folder / "f8.npy", np.ones((2, 3)))
+    braid.says("run", model, "--input", "x=f8.npy", status=USAGE, words=["'x'", "float32", "float64"])
+    np.save(braid.folder / "wide.npy", np.ones((2, 4), np.float32))
+    braid.says("run", model, "--input", "x=wide.npy", status=USAGE, words=["'x'", "3", "4"])
+
+
+def run_makes_inputs_and_files(braid: Command) -> None:
+    model = braid.model("(float[N, 3] x, int64[N, 1] i) => (float[N, 3] out_a, int64[N, 1] b) { out_a = Relu(x) b = Identity(i) }")
+    loaded = onnx.load(model)
+    loaded.graph.output[0].name = loaded.graph.node[0].output[0] = "scope/a"
+    onnx.save(loaded, model)
+    first = braid.json("run", model, "--symbol", "N=4", "--output-dir", "one")
+    assert [o["shape"] for o in first["outputs"]] == [[4, 3], [4, 1]] and first["run_ms"][0] > 0
+    assert [i["type"] for i in first["inputs"]] == ["float32", "int64"]
+    braid("run", model, "--shape", "x=4x3", "--shape", "i=4,1", "--output-dir", "two")
+    braid("run", model, "--symbol", "N=4", "--seed", "1", "--output-dir", "three")
+    a, b, c = (np.load(braid.folder / d / "scope_a.npy") for d in ("one", "two", "three"))
+    np.testing.assert_array_equal(a, b, err_msg="the same seed makes the same inputs")
+    assert (a != c).any() and (a >= 0).all() and (a < 1).all() and a.std() > 0
+    tensor = numpy_helper.from_array(np.array([[-1, 0, 2]], np.float32))
+    (braid.folder / "x.pb").write_bytes(tensor.SerializeToString())
+    braid("run", model, "--input", "x=x.pb", "--output-dir", "four")
+    np.testing.assert_array_equal(np.load(braid.folder / "four" / "scope_a.npy"), [[0, 0, 2]])
+
+
+def messages(braid: Command) -> None:
+    model = braid.relu()
+    (braid.folder / "empty").mkdir()
+    (braid.folder / "text.onnx").write_text("no model at all, but a text\n")
+    for arguments, words in (
+        (["rnu", model], ["'rnu'", "did you mean 'run'?"]),
+        ([], ["--help"]),
+        (["run"], ["model is required"]),
+        (["run", model, "--inptu", "x=1"], ["'--inptu'", "did you mean '--input'?"]),
+        (["run", model, "--input", "xx=x.npy"], ["no input 'xx'", "did you mean 'x'?"]),
+        (["run", model, "--input", "x"], ["has no '='"]),
+        (["run", model, "--shape", "x=3xq"], ["'q' is no extent"]),
+        (["run", model, "--symbol", "N"], ["SYMBOL=EXTENT"]),
+        (["run", model, "--precision", "exat"], ["exat", "exact"]),
+        (["run", model, "--device", "nothere"], ["'nothere'", "reference:0"]),
+        (["run", model, "--output-dir", "text.onnx"], ["text.onnx"]),
+        (["run", "absent.onnx"], ["absent.onnx", "No such file"]),
+        (["run", "text.onnx"], ["text.onnx", "not an ONNX model"]),
+        (["inspect", "text.onnx"], ["text.onnx", "not an ONNX model"]),
+        (["plan", braid.folder], ["is a directory"]),
+        (["verify", "absent"], ["absent: is no folder"]),
+        (["verify", "empty"], ["empty: there is no case"]),
+        (["new-plugin", "Bad-Name"], ["'Bad-Name'"]),
+        (["new-plugin", "acme", "--dir", "."], ["not empty"]),
+    ):
+        braid.says(*arguments, status=USAGE, words=words)
+    for command in "run verify plan bench devices inspect doctor new-plugin".split():
+        text = braid(command, "--help")
+        assert "Example:" in text and f"braid {command}" in text and "--json" in text, text
+    assert braid("--version").startswith("braid 0.1")
+
+
+def a_node_that_no_device_knows(braid: Command) -> None:
+    node = helper.make_node("Frobnicate", ["x"], ["y"], domain="com.acme", name="odd")
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in "xy"]
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.acme", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), braid.folder / "odd.onnx")
+    braid.says("run", "odd.onnx", "--device", "reference", status=FAILED, words=["odd", "Frobnicate", "reference:0"])
+
+
+def reports_in_json(braid: Command) -> None:
+    model = braid.relu()
+    devices = braid.json("devices")
+    assert {d["id"] for d in devices} >= {"reference:0", "sim:0"}
+    assert all(d.keys() >= {"id", "kind", "name", "plugin", "driver", "memory_total", "memory_free"} for d in devices)
+    doctor = braid.json("doctor")
+    assert doctor["environment"]["BRAID_SIM"] == "1" and doctor["directories"] and doctor["version"].startswith("0.1")
+    assert {p["id"]: p["outcome"] for p in doctor["plugins"]}["reference"] == "loaded"
+    inspect = braid.json("inspect", model)
+    assert inspect["operators"] == {"Relu": 1} and inspect["nodes"] == 1 and inspect["parameters"] == 0
+    assert inspect["opset_imports"] == {"ai.onnx": 21} and inspect["inputs"][0]["name"] == "x"
+    plan = braid.json("plan", model, "--device", "reference,sim", "--symbol", "N=2")
+    assert len(plan["nodes"]) == 1 and plan["nodes"][0]["op"] == "Relu" and plan["segments"][0]["nodes"] == [0]
+    assert [v["device"] for v in plan["nodes"][0]["verdicts"]] == ["reference:0", "sim:0"]
+    assert plan["nodes"][0]["outputs"][0]["type"] == "float32[2,3]"
+    bench = braid.json("bench", model, "--runs", "20", "--warmup", "0", "--clients", "2")
+    assert bench["runs"] == 40 and 0 < bench["min_ms"] <= bench["p50_ms"] <= bench["p90_ms"] <= bench["p99_ms"]
+    assert bench["runs_per_second"] > 0 and bench["first_run_ms"] > 0
+
+
+def case(braid: Command, name: str, expected: list[float], tolerance: dict | None = None) -> None:
+    folder = braid.folder / "cases" / name
+    data = folder / "test_data_set_0"
+    data.mkdir(parents=True)
+    braid.relu().rename(folder / "model.onnx")
+    for file, values in ("input_0.pb", [-1, 2, 3]), ("output_0.pb", expected):
+        tensor = numpy_helper.from_array(np.array([values], np.float32))
+        (data / file).write_bytes(tensor.SerializeToString())
+    if tolerance:
+        (folder / "data.json").write_text(json.dumps(tolerance))
+
+
+def verify_outcomes(braid: Command) -> None:
+    case(braid, "right", [0, 2, 3])
+    case(braid, "near", [0, 2.0019, 3])
+    case(braid, "wrong", [0, 2, 3.01])
+    case(braid, "loose", [0, 2, 3.01], {"rtol": 0.01, "atol": 0})
+    for isolate in "--isolate", "--no-isolate":
+        text = braid("verify", "cases", "--device", "reference", isolate, status=FAILED)
+        assert "failed wrong: test_data_set_0: output 'y' [0,2] is 3, not 3.01" in text, text
+        assert text.endswith("\n3 passed, 1 failed, 0 skipped\n"), text
+    # The command line's tolerance goes before the case's.
+    assert braid("verify", "cases", "--rtol", "1e-6", status=FAILED).endswith("1 passed, 3 failed, 0 skipped\n")
+    assert braid("verify", "cases", "--rtol", "0", "--atol", "0.1").endswith("4 passed, 0 failed, 0 skipped\n")
+    assert braid("verify", "cases", "--filter", "r*t", "--filter", "n*").endswith("2 passed, 0 failed, 0 skipped\n")
+    report = braid.json("verify", "cases", status=FAILED)
+    assert (report["passed"], report["failed"], report["skipped"]) == (3, 1, 0)
+    assert {c["case"]: c["outcome"] for c in report["cases"]}["wrong"] == "failed"
+    text = braid("verify", "cases/right", "--device", "reference,sim", "--placements", "3", "--verbose")
+    assert "passed right random:2" in text and text.endswith("3 passed, 0 failed, 0 skipped\n")
+
+
+def verify_known_failures(braid: Command) -> None:
+    case(braid, "right", [0, 2, 3])
+    case(braid, "wrong", [0, 2, 3.01])
+    known = braid.folder / "known.txt"
+    known.write_text("# a list\n\nwrong  # wrong on purpose\n?right  # whatever\n")
+    text = braid("verify", "cases", "--known", known)
+    assert "skipped wrong: known failure: wrong on purpose\n" in text and text.endswith("1 passed, 0 failed, 1 skipped\n")
+    known.write_text("wrong # w\nright # it was wrong once\n")
+    text = braid("verify", "cases", "--known", known, status=FAILED)
+    assert "failed right: it passes, so its entry in" in text and "it was wrong once" in text
+    known.write_text("wrong\n")
+    braid.says("verify", "cases", "--known", known, status=USAGE, words=["known.txt:1", "no reason"])
+    braid.says("verify", "cases", "--known", "absent", status=USAGE, words=["absent: can't be read"])
+
+
+def verify_bad_cases(braid: Command) -> None:
+    for name in "no_data", "cut_off", "no_output", "tolerance", "surplus":
+        case(braid, name, [0, 2, 3])
+    cases = braid.folder / "cases"
+    for file in (cases / "no_data" / "test_data_set_0").iterdir():
+        file.unlink()
+    (cases / "no_data" / "test_data_set_0").rmdir()
+    pb = cases / "cut_off" / "test_data_set_0" / "input_0.pb"
+    pb.write_bytes(pb.read_bytes()[:-3])
+    (cases / "no_output" / "test_data_set_0" / "output_0.pb").unlink()
+    (cases / "tolerance" / "data.json").write_text('{"rtol": "much"}')
+    (cases / "surplus" / "test_data_set_0" / "input_1.pb").write_bytes(pb.read_bytes())
+    text = braid("verify", cases, status=FAILED)
+    for name, words in (
+        ("no_data", "it has no test_data_set_0"),
+        ("cut_off", "input_0.pb"),
+        ("no_output", "has no output_0.pb"),
+        ("tolerance", "'rtol' is no number"),
+        ("surplus", "the model has only 1 input"),
+    ):
+        assert any(line.startswith(f"failed {name}: ") and words in line for line in text.split("\n")), text
+    assert text.endswith("0 passed, 5 failed, 0 skipped\n")
+
+
+def new_plugin_writes_its_files(braid: Command) -> None:
+    report = braid.json("new-plugin", "my_chip")
+    names = sorted(pathlib.Path(f).name for f in report["files"])
+    assert names == ["CMakeLists.txt", "README.md", "my_chip.braid.json.in", "my_chip.cc", "my_chip_test.cc"], names
+    for file in report["files"]:
+        text = (braid.folder / file).read_text()
+        assert "{{" not in text.replace("{{1", ""), f"{file}: a placeholder was left"
+    assert "class MyChipDevice" in (braid.folder / "my_chip" / "my_chip.cc").read_text()
+    braid.says("new-plugin", "my_chip", status=USAGE, words=["my_chip", "not empty"])
+
+
+TESTS = [
+    npy_of_every_type,
+    npy_formats_and_shapes,
+    npy_of_strings_and_types_that_numpy_lacks,
+    npy_that_is_bad,
+    run_makes_inputs_and_files,
+    messages,
+    a_node_that_no_device_knows,
+    reports_in_json,
+    verify_outcomes,
+    verify_known_failures,
+    verify_bad_cases,
+    new_plugin_writes_its_files,
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--braid", required=True)
+    parser.add_argument("names", nargs="*", help="only these tests")
+    args = parser.parse_args()
+    passed = failed = 0
+    for test in TESTS:
+        if args.names and test.__name__ not in args.names:
+            continue
+        title = test.__name__.replace("_", " ")
+        with tempfile.TemporaryDirectory(prefix="braid-command-") as folder:
+            try:
+                test(Command(args.braid, pathlib.Path(folder)))
+                passed += 1
+                print(f"passed {title}")
+            except Exception:
+                failed += 1
+                print(f"FAILED {title}\n{traceback.format_exc()}")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
