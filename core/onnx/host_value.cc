@@ -34,9 +34,11 @@ absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
   absl::StatusOr<HostValue> item = HostValue();
   switch (optional.elem_type()) {
     case pb::OptionalProto::TENSOR:
+      if (!optional.has_tensor_value()) return value;  // empty; the element type tells what it could hold
       item = FromTensor(optional.tensor_value());
       break;
     case pb::OptionalProto::SEQUENCE:
+      if (!optional.has_sequence_value()) return value;
       item = FromSequence(optional.sequence_value());
       break;
     case pb::OptionalProto::OPTIONAL:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// .onnx -> Graph: parse within budgets, map external data, check, upgrade to the newest opset, expand model-local
-// functions, infer symbolic shapes. No protobuf type leaves this room: what later steps need of the protobuf form
-// (shapes for concrete inputs, expansion of function operators) is done here on a copy whose large initializers are stubs.
+// .onnx -> Graph: parse within budgets, map external data, check, upgrade to the newest opset, expand
+// model-local functions, infer symbolic shapes. No protobuf type leaves this room: what later steps need of
+// the protobuf form (shapes for concrete inputs, expansion of function operators) is done here on a copy
+// whose large initializers are stubs.
 #ifndef BRAID_CORE_ONNX_MODEL_H_
 #define BRAID_CORE_ONNX_MODEL_H_
 
@@ -33,18 +34,22 @@ struct ModelInfo {
   std::string producer_name, producer_version, doc;
   std::vector<std::pair<std::string, int64_t>> opset_imports;  // as the file has them
   std::vector<std::pair<std::string, std::string>> metadata;
-  std::vector<std::string> notes;  // what loading changed: "upgraded ai.onnx 11 to 28", "expanded function f (3 calls)"
+  std::vector<std::string>
+      notes;  // what loading changed: "upgraded ai.onnx 11 to 28", "expanded function f (3 calls)"
 };
 
-// The concrete or partly concrete type of one graph input; a sequence's or optional's inner types need not be given.
+// The concrete or partly concrete type of one graph input; a sequence's or optional's inner types need not be
+// given.
 struct InputShape {
   bool known = false;
   std::vector<int64_t> dims;  // -1: unknown
-  // The value, where it is known and small (<= 1 KiB): what shape inference may look into. Raw layout; null if not.
+  // The value, where it is known and small (<= 1 KiB): what shape inference may look into. Raw layout; null
+  // if not.
   const uint8_t* data = nullptr;
 };
 
-// One loaded graph (the model's, or a body's) with all that is needed to specialise it. Immutable and thread-safe.
+// One loaded graph (the model's, or a body's) with all that is needed to specialise it. Immutable and
+// thread-safe.
 class Model {
  public:
   struct Impl;
@@ -53,14 +58,16 @@ class Model {
   const Graph& graph() const;
   const ModelInfo& info() const;
 
-  // The same graph with these input shapes: every value's type is inferred anew (ONNX's shape inference with data
-  // propagation); values, nodes and their numbering are the same as graph()'s, bodies too. Errors: a shape that
-  // contradicts the declared one or an operator's rules, with the node's name and operator.
+  // The same graph with these input shapes: every value's type is inferred anew (ONNX's shape inference with
+  // data propagation); values, nodes and their numbering are the same as graph()'s, bodies too. Errors: a
+  // shape that contradicts the declared one or an operator's rules, with the node's name and operator.
   absl::StatusOr<std::shared_ptr<const Graph>> Specialise(absl::Span<const InputShape> inputs) const;
 
-  // A model where every node of `op` for which should_expand answers true is replaced by its ONNX function body
-  // (recursively judged again). Returns null if nothing was expanded. Bodies of control flow are looked into too.
-  absl::StatusOr<std::shared_ptr<const Model>> ExpandFunctions(const std::function<bool(const Node&)>& should_expand) const;
+  // A model where every node of `op` for which should_expand answers true is replaced by its ONNX function
+  // body (recursively judged again). Returns null if nothing was expanded. Bodies of control flow are looked
+  // into too.
+  absl::StatusOr<std::shared_ptr<const Model>> ExpandFunctions(
+      const std::function<bool(const Node&)>& should_expand) const;
 
   // The body of a control-flow node's attribute as a model of its own (formal inputs, then captures).
   absl::StatusOr<std::shared_ptr<const Model>> BodyModel(NodeId node, std::string_view attribute) const;
@@ -69,16 +76,18 @@ class Model {
   std::shared_ptr<Impl> impl_;
 };
 
-absl::StatusOr<std::shared_ptr<const Model>> LoadModelFile(const std::string& path, const ModelBudgets& budgets = {});
+absl::StatusOr<std::shared_ptr<const Model>> LoadModelFile(const std::string& path,
+                                                           const ModelBudgets& budgets = {});
 // External data is refused unless `base_folder` is given.
-absl::StatusOr<std::shared_ptr<const Model>> LoadModelMemory(absl::Span<const uint8_t> bytes, const std::string& base_folder = "",
+absl::StatusOr<std::shared_ptr<const Model>> LoadModelMemory(absl::Span<const uint8_t> bytes,
+                                                             const std::string& base_folder = "",
                                                              const ModelBudgets& budgets = {});
 
 // Reads a TensorProto / SequenceProto / OptionalProto (the .pb files of ONNX test cases).
 struct HostValue {
-  Type type;  // static
-  std::vector<uint8_t> data;             // of a tensor; raw layout as Constant
-  std::vector<HostValue> items;          // of a sequence; of an optional: one, or none if empty
+  Type type;                     // static
+  std::vector<uint8_t> data;     // of a tensor; raw layout as Constant
+  std::vector<HostValue> items;  // of a sequence; of an optional: one, or none if empty
   std::string name;
 };
 absl::StatusOr<HostValue> ParseTensorProto(absl::Span<const uint8_t> bytes);

@@ -8,12 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/onnx/schema.h"
+#include "core/onnx/upgrade/upgrade.h"
 #include "core/onnx/wire.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
-#include "onnx/version_converter/convert.h"
 
 namespace braid::frontend {
 namespace {
@@ -356,13 +356,17 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
   return absl::OkStatus();
 }
 
-// The official checker. It wants a shape for every input and output, which the format does not: it gets an empty one.
+// The official checker. It wants a shape for every input and output, which the format does not: it gets an
+// empty one.
 absl::Status Check(const pb::ModelProto& model) {
   pb::ModelProto copy;
   const pb::ModelProto* checked = &model;
-  auto lacks = [](const pb::ValueInfoProto& v) { return v.type().has_tensor_type() && !v.type().tensor_type().has_shape(); };
+  auto lacks = [](const pb::ValueInfoProto& v) {
+    return v.type().has_tensor_type() && !v.type().tensor_type().has_shape();
+  };
   const auto& graph = model.graph();
-  if (std::any_of(graph.output().begin(), graph.output().end(), lacks) || std::any_of(graph.input().begin(), graph.input().end(), lacks)) {
+  if (std::any_of(graph.output().begin(), graph.output().end(), lacks) ||
+      std::any_of(graph.input().begin(), graph.input().end(), lacks)) {
     copy = model;
     checked = &copy;
     for (auto* list : {copy.mutable_graph()->mutable_input(), copy.mutable_graph()->mutable_output()})
@@ -375,38 +379,12 @@ absl::Status Check(const pb::ModelProto& model) {
   });
 }
 
-// Whether no operator of the graph changed between two opsets: then the number alone is changed.
-bool SameInBoth(const pb::GraphProto& graph, int64_t from, int64_t to) {
-  for (const auto& node : graph.node()) {
-    if (!node.domain().empty()) continue;
-    const auto* a = FindSchema(node.op_type(), "", from);
-    const auto* b = FindSchema(node.op_type(), "", to);
-    if (a == nullptr || b == nullptr || a->since_version() != b->since_version()) return false;
-    for (const auto& attribute : node.attribute())
-      if (attribute.has_g() && !SameInBoth(attribute.g(), from, to)) return false;
-  }
-  return true;
-}
-
 absl::Status Upgrade(pb::ModelProto* model, ModelInfo* info) {
-  for (auto& import : *model->mutable_opset_import()) {
+  for (const auto& import : model->opset_import()) {
     if (!import.domain().empty() || import.version() == kNewestOpset) continue;
     const int64_t from = import.version();
-    if (SameInBoth(model->graph(), from, kNewestOpset)) {
-      import.set_version(kNewestOpset);
-    } else {
-      pb::ModelProto upgraded;
-      absl::Status status = Guard([&] {
-        upgraded = pb::version_conversion::ConvertVersion(*model, kNewestOpset);
-        return absl::OkStatus();
-      });
-      if (!status.ok())
-        return Annotate(status,
-                        absl::StrCat("it can't be upgraded from opset ", from, " to ", kNewestOpset, ": "));
-      *model = std::move(upgraded);
-    }
     info->notes.push_back(absl::StrCat("upgraded ai.onnx ", from, " to ", kNewestOpset));
-    break;
+    return Guard([&] { return UpgradeModel(model, from); });
   }
   return absl::OkStatus();
 }
@@ -469,8 +447,6 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   if (absl::Status s = CheckOperators(model.graph(), imports); !s.ok()) return s;
   if (absl::Status s = Check(model); !s.ok()) return s;
   if (absl::Status s = Upgrade(&model, &out.info); !s.ok()) return s;
-  // The converter may have made Constant nodes.
-  if (absl::Status s = ExtractConstants(&model, *origin, &out.weights); !s.ok()) return s;
   return out;
 }
 

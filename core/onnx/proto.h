@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of this room share: ONNX's protobuf types under a short name, and the guard that turns exceptions of
-// the ONNX library into statuses, so that none leaves the room.
+// What the files of this room share: ONNX's protobuf types under a short name, and the guard that turns
+// exceptions of the ONNX library into statuses, so that none leaves the room.
 #ifndef BRAID_CORE_ONNX_PROTO_H_
 #define BRAID_CORE_ONNX_PROTO_H_
 
@@ -18,11 +18,13 @@ namespace braid::frontend {
 
 namespace pb = ONNX_NAMESPACE;
 
-// Initializers and attribute tensors up to this many bytes stay in the protobuf form, where shape inference reads them.
+// Initializers and attribute tensors up to this many bytes stay in the protobuf form, where shape inference
+// reads them.
 inline constexpr uint64_t kSmallTensorBytes = 1024;
 inline constexpr int kMaxRank = 32;  // BRAID_MAX_RANK of the plugin ABI
 
-// Turns what the ONNX library throws into InvalidArgument with its text; out of memory into ResourceExhausted.
+// Turns what the ONNX library throws into InvalidArgument with its text; out of memory into
+// ResourceExhausted.
 template <typename F>
 absl::Status Guard(F&& body) {
   try {

@@ -135,6 +135,18 @@ const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain,
   return pb::OpSchemaRegistry::Schema(op, bounded, domain);
 }
 
+const std::vector<int>& VersionsOf(const std::string& op, const std::string& domain) {
+  static const auto& versions = *[] {
+    auto* map = new std::map<Key, std::vector<int>>();
+    for (const auto& [key, schemas] : History())
+      for (const pb::OpSchema& schema : schemas) (*map)[key].push_back(schema.SinceVersion());
+    return map;
+  }();
+  static const auto& none = *new std::vector<int>();
+  const auto found = versions.find({domain, op});
+  return found == versions.end() ? none : found->second;
+}
+
 std::string NearestOperator(const std::string& op, const std::string& domain) {
   std::string best;
   size_t least = std::max<size_t>(2, std::min<size_t>(op.size(), 64) / 3) + 1;

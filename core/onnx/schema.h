@@ -21,6 +21,9 @@ inline constexpr int kNewestOpset = 28;
 // The schema of an operator at a version of its domain; null if there is none.
 const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version);
 
+// All versions of an operator, oldest first; none if there is no such operator.
+const std::vector<int>& VersionsOf(const std::string& op, const std::string& domain);
+
 // "; did you mean 'Conv'?" for an operator that no version of the domain has; "" if nothing is near.
 std::string NearestOperator(const std::string& op, const std::string& domain);
 

@@ -48,10 +48,12 @@ const char* KindOf(mode_t mode) {
 absl::StatusOr<Bytes> MapDescriptor(int fd, uint64_t size) {
   if (size == 0) return Bytes{};
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (address == MAP_FAILED) return absl::UnavailableError(absl::StrCat("cannot be mapped: ", strerror(errno)));
+  if (address == MAP_FAILED)
+    return absl::UnavailableError(absl::StrCat("cannot be mapped: ", strerror(errno)));
   Bytes result;
   result.span = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
-  result.owner = std::shared_ptr<const void>(address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
+  result.owner =
+      std::shared_ptr<const void>(address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
   return result;
 }
 
@@ -65,7 +67,8 @@ absl::StatusOr<Bytes> MapFile(const std::string& path) {
     return errno == ENOENT ? absl::NotFoundError(cause) : absl::InvalidArgumentError(cause);
   }
   struct stat info = {};
-  if (fstat(fd.get(), &info) != 0) return absl::UnavailableError(absl::StrCat("cannot be read: ", strerror(errno)));
+  if (fstat(fd.get(), &info) != 0)
+    return absl::UnavailableError(absl::StrCat("cannot be read: ", strerror(errno)));
   if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat("is ", KindOf(info.st_mode)));
   if (info.st_size == 0) return absl::InvalidArgumentError("is empty");
   return MapDescriptor(fd.get(), static_cast<uint64_t>(info.st_size));
@@ -81,13 +84,15 @@ absl::StatusOr<Bytes> ExternalFiles::Open(const std::string& location) const {
   }
   if (location.empty()) return refuse("has an empty name");
   if (location.find('\0') != std::string::npos) return refuse("has a NUL in its name");
-  if (location[0] == '/') return refuse("is an absolute path; only files beneath the model's folder are read");
+  if (location[0] == '/')
+    return refuse("is an absolute path; only files beneath the model's folder are read");
   const std::vector<std::string> parts = absl::StrSplit(location, '/');
   for (const std::string& part : parts) {
     if (part == "..") return refuse("has '..' in its path; only files beneath the model's folder are read");
   }
   Fd at(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (at.get() < 0) return refuse(absl::StrCat("cannot be reached: folder '", folder_, "': ", strerror(errno)));
+  if (at.get() < 0)
+    return refuse(absl::StrCat("cannot be reached: folder '", folder_, "': ", strerror(errno)));
   struct stat info = {};
   for (size_t i = 0; i < parts.size(); ++i) {
     const bool last = i + 1 == parts.size();
@@ -98,7 +103,8 @@ absl::StatusOr<Bytes> ExternalFiles::Open(const std::string& location) const {
     if (next < 0) {
       const int error = errno;
       if (fstatat(at.get(), parts[i].c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode)) {
-        return refuse(absl::StrCat("is reached through the symbolic link '", parts[i], "', which is not followed"));
+        return refuse(
+            absl::StrCat("is reached through the symbolic link '", parts[i], "', which is not followed"));
       }
       return refuse(absl::StrCat("cannot be opened: ", strerror(error)));
     }
@@ -123,9 +129,9 @@ absl::StatusOr<Bytes> ExternalFiles::Read(const std::string& location, uint64_t 
   }
   const Bytes& file = found->second;
   if (offset > file.span.size() || length > file.span.size() - offset) {
-    return absl::InvalidArgumentError(absl::StrCat("external data file '", absl::CHexEscape(location), "' has ",
-                                                   file.span.size(), " bytes, but ", length, " bytes at offset ",
-                                                   offset, " are wanted"));
+    return absl::InvalidArgumentError(absl::StrCat("external data file '", absl::CHexEscape(location),
+                                                   "' has ", file.span.size(), " bytes, but ", length,
+                                                   " bytes at offset ", offset, " are wanted"));
   }
   return Bytes{file.span.subspan(offset, length), file.owner};
 }

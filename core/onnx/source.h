@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a model's bytes come from: the model itself, mapped or copied, and the files of external data beneath its folder.
+// Where a model's bytes come from: the model itself, mapped or copied, and the files of external data beneath
+// its folder.
 #ifndef BRAID_CORE_ONNX_SOURCE_H_
 #define BRAID_CORE_ONNX_SOURCE_H_
 
@@ -24,9 +25,9 @@ struct Bytes {
 // Maps a regular file. Errors: NotFound, a directory or special file, an empty file.
 absl::StatusOr<Bytes> MapFile(const std::string& path);
 
-// The external data files of one model, each mapped once. Only regular files beneath `folder` are opened, step by step
-// without following a symbolic link anywhere below it, and none that has a second name (hard link): either could bring
-// in a file that the model's author was not given.
+// The external data files of one model, each mapped once. Only regular files beneath `folder` are opened,
+// step by step without following a symbolic link anywhere below it, and none that has a second name (hard
+// link): either could bring in a file that the model's author was not given.
 class ExternalFiles {
  public:
   // An empty folder refuses everything.

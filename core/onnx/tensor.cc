@@ -15,7 +15,8 @@ namespace braid::frontend {
 namespace {
 
 constexpr uint64_t kMaxBytes = std::numeric_limits<int64_t>::max();
-// A sparse initializer is made dense; above this its dense form would be larger than any machine's memory is likely to be.
+// A sparse initializer is made dense; above this its dense form would be larger than any machine's memory is
+// likely to be.
 constexpr uint64_t kMaxDenseBytes = uint64_t{1} << 34;
 
 uint64_t NextId() {
@@ -31,8 +32,9 @@ std::shared_ptr<uint8_t> Allocate(uint64_t bytes) {
 }
 
 absl::Status Bad(const pb::TensorProto& tensor, std::string_view cause) {
-  return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name(), "' (", ElementTypeName(tensor.data_type()),
-                                                 "[", absl::StrJoin(tensor.dims(), ","), "]) ", cause));
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name(), "' (",
+                                                 ElementTypeName(tensor.data_type()), "[",
+                                                 absl::StrJoin(tensor.dims(), ","), "]) ", cause));
 }
 
 // The typed field that holds values of a type, its length, and how many entries `elements` of it take.
@@ -154,7 +156,8 @@ absl::StatusOr<Bytes> ReadExternal(const pb::TensorProto& t, uint64_t bytes, Ori
       const std::string& value = entry.value();
       uint64_t number = 0;
       if (value.find_first_not_of("0123456789") != std::string::npos || !absl::SimpleAtoi(value, &number)) {
-        return Bad(t, absl::StrCat("has the external data ", key, " '", value, "', which is no number of bytes"));
+        return Bad(
+            t, absl::StrCat("has the external data ", key, " '", value, "', which is no number of bytes"));
       }
       (seen == &has_offset ? offset : length) = number;
     }
@@ -171,19 +174,22 @@ absl::StatusOr<Bytes> ReadExternal(const pb::TensorProto& t, uint64_t bytes, Ori
 // The alignment that reading elements in place needs.
 uint64_t AlignmentOf(ElementType type) {
   const int bits = ElementBits(type);
-  return type == pb::TensorProto::COMPLEX64 ? 4 : bits >= 64 ? 8 : bits >= 8 ? static_cast<uint64_t>(bits) / 8 : 1;
+  return type == pb::TensorProto::COMPLEX64 ? 4
+         : bits >= 64                       ? 8
+         : bits >= 8                        ? static_cast<uint64_t>(bits) / 8
+                                            : 1;
 }
 
 }  // namespace
 
 absl::Status CheckDims(const pb::TensorProto& t, uint64_t* elements, uint64_t* bytes) {
   if (ElementBits(t.data_type()) == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tensor '", t.name(), "' has the element type ", t.data_type(), ", which ONNX does not define"));
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", t.name(), "' has the element type ",
+                                                   t.data_type(), ", which ONNX does not define"));
   }
   if (t.dims_size() > kMaxRank) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tensor '", t.name(), "' has ", t.dims_size(), " dimensions; at most ", kMaxRank, " are supported"));
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", t.name(), "' has ", t.dims_size(),
+                                                   " dimensions; at most ", kMaxRank, " are supported"));
   }
   *elements = 1;
   bool zero = false, overflow = false;
@@ -248,18 +254,22 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadTensor(const pb::TensorProto
       data = *std::move(external);
     }
   } else {
-    if (t.external_data_size() > 0) return Bad(t, "lists external data, but its data location says otherwise");
+    if (t.external_data_size() > 0)
+      return Bad(t, "lists external data, but its data location says otherwise");
     if (filled > 1) return Bad(t, "has data in more than one field");
     if (t.has_raw_data() && (filled == 1 || elements == 0) && !t.raw_data().empty()) {
       if (t.data_type() == pb::TensorProto::STRING) return Bad(t, "has strings in raw_data");
-      data.span = absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(t.raw_data().data()), t.raw_data().size());
+      data.span =
+          absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(t.raw_data().data()), t.raw_data().size());
     } else {
       TypedField field = FieldOf(t, elements);
       if (filled == 1 && field.have == 0) {
-        return Bad(t, absl::StrCat("has its data in the wrong field; values of this type belong in ", field.name));
+        return Bad(
+            t, absl::StrCat("has its data in the wrong field; values of this type belong in ", field.name));
       }
       if (field.have != field.want) {
-        return Bad(t, absl::StrCat("has ", field.have, " entries in ", field.name, ", but its dims want ", field.want));
+        return Bad(t, absl::StrCat("has ", field.have, " entries in ", field.name, ", but its dims want ",
+                                   field.want));
       }
       std::shared_ptr<uint8_t> typed = ReadTyped(t, &bytes);
       return MakeConstant(Bytes{absl::MakeConstSpan(typed.get(), bytes), typed});
@@ -273,8 +283,8 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadTensor(const pb::TensorProto
   return data.owner != nullptr && aligned ? MakeConstant(data) : MakeConstant(data.span);
 }
 
-absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse, Origin& origin,
-                                                                 pb::TensorProto* dense) {
+absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse,
+                                                                 Origin& origin, pb::TensorProto* dense) {
   const pb::TensorProto& values = sparse.values();
   const pb::TensorProto& indices = sparse.indices();
   const auto bad = [&](std::string_view cause) {
@@ -287,7 +297,8 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   uint64_t elements = 0, bytes = 0;
   if (absl::Status s = CheckDims(*dense, &elements, &bytes); !s.ok()) return s;
   const int bits = ElementBits(values.data_type());
-  if (values.data_type() == pb::TensorProto::STRING || bits < 8) return bad("has an unsupported element type");
+  if (values.data_type() == pb::TensorProto::STRING || bits < 8)
+    return bad("has an unsupported element type");
   if (bytes > kMaxDenseBytes) return bad("is too large to be made dense");
   if (values.dims_size() != 1) return bad("has values that are no list");
   const auto count = static_cast<uint64_t>(values.dims(0));
@@ -300,8 +311,8 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   std::memset(out.get(), 0, bytes);
   if (count > 0) {
     if (indices.data_type() != pb::TensorProto::INT64) return bad("has indices that are not INT64");
-    if (indices.dims_size() < 1 || indices.dims_size() > 2 || static_cast<uint64_t>(indices.dims(0)) != count ||
-        (!linear && indices.dims(1) != rank)) {
+    if (indices.dims_size() < 1 || indices.dims_size() > 2 ||
+        static_cast<uint64_t>(indices.dims(0)) != count || (!linear && indices.dims(1) != rank)) {
       return bad("has indices of the wrong shape");
     }
     absl::StatusOr<std::shared_ptr<const Constant>> where = ReadTensor(indices, origin);

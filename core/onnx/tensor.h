@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// TensorProto -> bytes in ONNX's raw layout, with every check that the layout needs: dims, their product, the field that
-// the type wants, and its exact length.
+// TensorProto -> bytes in ONNX's raw layout, with every check that the layout needs: dims, their product, the
+// field that the type wants, and its exact length.
 #ifndef BRAID_CORE_ONNX_TENSOR_H_
 #define BRAID_CORE_ONNX_TENSOR_H_
 
@@ -33,8 +33,8 @@ absl::Status CheckDims(const pb::TensorProto& tensor, uint64_t* elements, uint64
 absl::StatusOr<std::shared_ptr<const Constant>> ReadTensor(const pb::TensorProto& tensor, Origin& origin);
 
 // The dense form of a sparse tensor; `dense` receives its type and dims, without data.
-absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse, Origin& origin,
-                                                                 pb::TensorProto* dense);
+absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse,
+                                                                 Origin& origin, pb::TensorProto* dense);
 
 // A constant that owns these bytes. Copies them, aligned for any type.
 std::shared_ptr<const Constant> MakeConstant(absl::Span<const uint8_t> bytes);

@@ -72,7 +72,8 @@ class Stripper {
            std::vector<absl::Span<const uint8_t>>* large)
       : base_(model.data()), key_(key), nesting_(nesting), large_(large) {}
 
-  absl::Status Strip(const uint8_t* p, const uint8_t* end, Message message, uint32_t graphs, std::string* out) {
+  absl::Status Strip(const uint8_t* p, const uint8_t* end, Message message, uint32_t graphs,
+                     std::string* out) {
     if (message == kGraph && ++graphs > nesting_ + 1) {
       return absl::InvalidArgumentError(absl::StrCat("subgraphs are nested deeper than ", nesting_));
     }

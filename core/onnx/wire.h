@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Takes the large tensors out of a serialized ModelProto before protobuf sees it, so that their bytes are never copied:
-// a copy of the message is made in which each raw_data above kSmallTensorBytes is left out, and the tensor instead marked
-// as external data under a key that no file can contain (a number drawn for this load).
+// Takes the large tensors out of a serialized ModelProto before protobuf sees it, so that their bytes are
+// never copied: a copy of the message is made in which each raw_data above kSmallTensorBytes is left out, and
+// the tensor instead marked as external data under a key that no file can contain (a number drawn for this
+// load).
 #ifndef BRAID_CORE_ONNX_WIRE_H_
 #define BRAID_CORE_ONNX_WIRE_H_
 
@@ -16,8 +17,9 @@
 
 namespace braid::frontend {
 
-// Appends the stubbed message to `stub`; large[i] is the data of the tensor whose external data entry `key` has the
-// value i. Errors: bytes that are no well-formed ModelProto (with the offset), subgraphs nested deeper than `nesting`.
+// Appends the stubbed message to `stub`; large[i] is the data of the tensor whose external data entry `key`
+// has the value i. Errors: bytes that are no well-formed ModelProto (with the offset), subgraphs nested
+// deeper than `nesting`.
 absl::Status StripLargeTensors(absl::Span<const uint8_t> model, std::string_view key, uint32_t nesting,
                                std::string* stub, std::vector<absl::Span<const uint8_t>>* large);
 

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Changes of operators from opset 11 on.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/onnx/upgrade/adapters.h"
+
+namespace braid::frontend {
+namespace {
+
+absl::Status Refuse(std::string cause) { return absl::InvalidArgumentError(std::move(cause)); }
+
+// A float attribute as a scalar of the data's type.
+std::string ScalarLike(Rewriter& r, float value) {
+  const std::string name = r.AddFloats({value}, true);
+  return r.Element(r.input(0)) == pb::TensorProto::FLOAT ? name : r.Before("CastLike", {name, r.input(0)});
+}
+
+absl::Status ClipInputs(Rewriter& r) {
+  int position = 1;
+  for (const char* bound : {"min", "max"}) {
+    if (const auto* a = r.attribute(bound)) {
+      const float value = a->f();
+      r.Remove(bound);
+      r.SetInput(position, ScalarLike(r, value));
+    }
+    ++position;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PadInputs(Rewriter& r) {
+  const std::vector<int64_t> pads = r.Ints("pads");
+  const float value = r.Float("value", 0);
+  r.Remove("pads");
+  r.Remove("value");
+  r.SetInput(1, r.AddInts(pads));
+  if (value != 0) r.SetInput(2, ScalarLike(r, value));
+  return absl::OkStatus();
+}
+
+absl::Status ScatterName(Rewriter& r) {
+  r.ContinueAs("ScatterElements", 11);
+  return absl::OkStatus();
+}
+
+absl::Status DropoutRatio(Rewriter& r) {
+  if (const auto* a = r.attribute("ratio")) {
+    const float ratio = a->f();
+    r.Remove("ratio");
+    r.SetInput(1, r.AddFloats({ratio}, true));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AxesInput(Rewriter& r) {
+  if (r.attribute("axes") == nullptr) return absl::OkStatus();
+  const std::vector<int64_t> axes = r.Ints("axes");
+  r.Remove("axes");
+  r.SetInput(1, r.AddInts(axes));
+  return absl::OkStatus();
+}
+
+absl::Status SplitInput(Rewriter& r) {
+  if (r.attribute("split") == nullptr) return absl::OkStatus();
+  const std::vector<int64_t> lengths = r.Ints("split");
+  r.Remove("split");
+  r.SetInput(1, r.AddInts(lengths));
+  return absl::OkStatus();
+}
+
+absl::Status SplitOutputs(Rewriter& r) {
+  if (r.input(1).empty()) r.SetInt("num_outputs", r.node().output_size());
+  return absl::OkStatus();
+}
+
+// All dimensions from `axis` on were one row. That is the same as the last one alone where `axis` is the
+// last.
+absl::Status SoftmaxRows(Rewriter& r) {
+  const int64_t axis = r.Int("axis", 1), rank = r.Rank(r.input(0));
+  r.SetInt("axis", -1);
+  if (rank >= 0 && (axis < -rank || axis > rank))
+    return Refuse(absl::StrCat("its axis ", axis, " is out of range"));
+  if (axis == -1 || (rank >= 1 && axis == rank - 1)) return absl::OkStatus();
+  const std::string x = r.input(0), y = r.node().output(0);
+  const std::string shape = r.Before("Shape", {x});
+  pb::NodeProto* flatten = nullptr;
+  const std::string flat = r.Before("Flatten", {x}, &flatten);
+  auto* a = flatten->add_attribute();
+  a->set_name("axis");
+  a->set_type(pb::AttributeProto::INT);
+  a->set_i(axis);
+  const std::string rows = r.Fresh();
+  r.SetInput(0, flat);
+  r.node().set_output(0, rows);
+  r.After("Reshape", {rows, shape}, y);
+  return absl::OkStatus();
+}
+
+// Outputs 1 to 4 were the running and the saved statistics of training.
+absl::Status BatchNormalizationTraining(Rewriter& r) {
+  for (int i = 3; i < r.node().output_size(); ++i)
+    if (r.has_output(i)) {
+      // Nothing computes the saved statistics any more. They are scratch of training that no graph reads.
+      r.node().set_output(i, "");
+    }
+  while (r.node().output_size() > 1 && r.node().output(r.node().output_size() - 1).empty())
+    r.node().mutable_output()->RemoveLast();
+  if (r.node().output_size() > 1) r.SetInt("training_mode", 1);
+  return absl::OkStatus();
+}
+
+absl::Status RoiAlignCoordinates(Rewriter& r) {
+  r.SetString("coordinate_transformation_mode", "output_half_pixel");
+  return absl::OkStatus();
+}
+
+absl::Status DftAxis(Rewriter& r) {
+  const int64_t axis = r.Int("axis", 1);
+  r.Remove("axis");
+  r.SetInput(2, r.AddInts({axis}, true));
+  return absl::OkStatus();
+}
+
+absl::Status GridSampleModes(Rewriter& r) {
+  const std::string mode = r.String("mode", "bilinear");
+  r.SetString("mode", mode == "bilinear" ? "linear" : mode == "bicubic" ? "cubic" : mode);
+  return absl::OkStatus();
+}
+
+// Scale and bias were one for each group; each is repeated for the channels of its group.
+absl::Status GroupNormalizationChannels(Rewriter& r) {
+  const int64_t groups = r.Int("num_groups", 0);
+  if (groups < 1) return Refuse("it has no groups");
+  pb::NodeProto* shape = nullptr;
+  const std::string channels = r.Before("Shape", {r.input(0)}, &shape);
+  for (const auto& [name, value] : {std::pair("start", 1), std::pair("end", 2)}) {
+    auto* a = shape->add_attribute();
+    a->set_name(name);
+    a->set_type(pb::AttributeProto::INT);
+    a->set_i(value);
+  }
+  const std::string each = r.Before("Div", {channels, r.AddInts({groups})});
+  pb::NodeProto* concat = nullptr;
+  const std::string wide = r.Before("Concat", {r.AddInts({1}), each}, &concat);
+  auto* axis = concat->add_attribute();
+  axis->set_name("axis");
+  axis->set_type(pb::AttributeProto::INT);
+  axis->set_i(0);
+  const std::string column = r.AddInts({-1, 1}), flat = r.AddInts({-1});
+  for (const int i : {1, 2}) {
+    const std::string expanded = r.Before("Expand", {r.Before("Reshape", {r.input(i), column}), wide});
+    r.SetInput(i, r.Before("Reshape", {expanded, flat}));
+  }
+  return absl::OkStatus();
+}
+
+constexpr AdapterEntry kEntries[] = {
+    {"Clip", 11, ClipInputs},
+    {"Pad", 11, PadInputs},
+    {"Scatter", 11, ScatterName},
+    {"Dropout", 12, DropoutRatio},
+    {"ReduceSum", 13, AxesInput},
+    {"Squeeze", 13, AxesInput},
+    {"Unsqueeze", 13, AxesInput},
+    {"Split", 13, SplitInput},
+    {"Softmax", 13, SoftmaxRows},
+    {"LogSoftmax", 13, SoftmaxRows},
+    {"Hardmax", 13, SoftmaxRows},
+    {"BatchNormalization", 14, BatchNormalizationTraining},
+    {"RoiAlign", 16, RoiAlignCoordinates},
+    {"Split", 18, SplitOutputs},
+    {"ReduceL1", 18, AxesInput},
+    {"ReduceL2", 18, AxesInput},
+    {"ReduceLogSum", 18, AxesInput},
+    {"ReduceLogSumExp", 18, AxesInput},
+    {"ReduceMax", 18, AxesInput},
+    {"ReduceMean", 18, AxesInput},
+    {"ReduceMin", 18, AxesInput},
+    {"ReduceProd", 18, AxesInput},
+    {"ReduceSumSquare", 18, AxesInput},
+    {"DFT", 20, DftAxis},
+    {"GridSample", 20, GridSampleModes},
+    {"GroupNormalization", 21, GroupNormalizationChannels},
+};
+
+}  // namespace
+
+absl::Span<const AdapterEntry> LaterAdapters() { return kEntries; }
+
+}  // namespace braid::frontend

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/onnx/upgrade/upgrade.h"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/onnx/schema.h"
+#include "core/onnx/upgrade/adapters.h"
+#include "onnx/shape_inference/implementation.h"
+
+namespace braid::frontend {
+namespace {
+
+class Upgrader {
+ public:
+  Upgrader(pb::ModelProto* model, int64_t from) : model_(*model), from_(from) {
+    around_.fresh = [this] { return Fresh(); };
+    around_.type = [this](const std::string& name) {
+      const auto found = types_.find(name);
+      return found == types_.end() ? nullptr : found->second;
+    };
+    around_.constant = [this](const std::string& name) { return ConstantOf(name); };
+  }
+
+  absl::Status Run() {
+    if (!TouchesAny(model_.graph())) return absl::OkStatus();
+    InferTypes();
+    return Graph(model_.mutable_graph());
+  }
+
+ private:
+  // Whether any version between the model's opset and the newest has an adapter for the node.
+  bool Touches(const pb::NodeProto& node) {
+    if (!node.domain().empty()) return false;
+    auto found = touches_.find(node.op_type());
+    if (found != touches_.end()) return found->second;
+    const pb::OpSchema* newest = FindSchema(node.op_type(), "", kNewestOpset);
+    bool any = newest == nullptr || newest->deprecated();
+    for (const int version : VersionsOf(node.op_type(), ""))
+      if (version > from_ && version <= kNewestOpset)
+        any = any || version == 6 || FindAdapter(node.op_type(), version) != nullptr;
+    return touches_[node.op_type()] = any;
+  }
+
+  bool TouchesAny(const pb::GraphProto& graph) {
+    for (const auto& node : graph.node()) {
+      if (Touches(node)) return true;
+      for (const auto& a : node.attribute())
+        if (a.has_g() && TouchesAny(a.g())) return true;
+    }
+    return false;
+  }
+
+  absl::Status Graph(pb::GraphProto* graph) {
+    scopes_.push_back(graph);
+    google::protobuf::RepeatedPtrField<pb::NodeProto> nodes;
+    nodes.Reserve(graph->node_size());
+    for (auto& node : *graph->mutable_node()) {
+      for (auto& a : *node.mutable_attribute())
+        if (a.has_g())
+          if (absl::Status s = Graph(a.mutable_g()); !s.ok()) return s;
+      if (!Touches(node)) {
+        nodes.Add()->Swap(&node);
+        continue;
+      }
+      Rewriter rewriter(&node, graph, around_);
+      if (absl::Status s = Node(&rewriter); !s.ok()) return s;
+      for (auto& made : rewriter.before) nodes.Add()->Swap(&made);
+      nodes.Add()->Swap(&node);
+      for (auto& made : rewriter.after) nodes.Add()->Swap(&made);
+    }
+    graph->mutable_node()->Swap(&nodes);
+    scopes_.pop_back();
+    return absl::OkStatus();
+  }
+
+  absl::Status Node(Rewriter* rewriter) {
+    pb::NodeProto& node = rewriter->node();
+    const std::string label =
+        NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");
+    int64_t at = from_;
+    for (bool again = true; again;) {
+      again = false;
+      const std::string op = node.op_type();
+      for (const int version : VersionsOf(op, "")) {
+        if (version <= at || version > kNewestOpset) continue;
+        at = version;
+        // The marks of operators that worked in place; they never meant anything else.
+        if (version == 6) rewriter->Remove("consumed_inputs");
+        const Adapter adapter = FindAdapter(op, version);
+        if (adapter == nullptr) continue;
+        if (absl::Status s = adapter(*rewriter); !s.ok())
+          return Annotate(s, absl::StrCat(label, ": can't be upgraded from opset ", from_, ": "));
+        if (rewriter->finished) return absl::OkStatus();
+        if (node.op_type() != op) {
+          at = rewriter->next_version;
+          again = true;
+          break;
+        }
+      }
+    }
+    const pb::OpSchema* newest = FindSchema(node.op_type(), "", kNewestOpset);
+    if (newest == nullptr || newest->deprecated())
+      return absl::InvalidArgumentError(absl::StrCat(label, ": can't be upgraded from opset ", from_,
+                                                     ": opset ", kNewestOpset,
+                                                     " has nothing in the operator's place"));
+    return absl::OkStatus();
+  }
+
+  std::string Fresh() {
+    if (taken_.empty()) Collect(model_.graph());
+    std::string name;
+    do {
+      name = absl::StrCat("upgrade.", count_++);
+    } while (!taken_.insert(name).second);
+    return name;
+  }
+
+  void Collect(const pb::GraphProto& graph) {
+    for (const auto& v : graph.input()) taken_.insert(v.name());
+    for (const auto& v : graph.output()) taken_.insert(v.name());
+    for (const auto& t : graph.initializer()) taken_.insert(t.name());
+    for (const auto& node : graph.node()) {
+      for (const auto& name : node.output()) taken_.insert(name);
+      for (const auto& name : node.input()) taken_.insert(name);
+      for (const auto& a : node.attribute())
+        if (a.has_g()) Collect(a.g());
+    }
+  }
+
+  // Of the model as it was, in its old opset.
+  void InferTypes() {
+    inferred_ = model_;
+    // What is inferred up to an error is used; adapters say what they lack.
+    Guard([&] {
+      pb::shape_inference::InferShapes(inferred_, pb::OpSchemaRegistry::Instance(),
+                                       pb::ShapeInferenceOptions(false, 0, true));
+      return absl::OkStatus();
+    }).IgnoreError();
+    AddTypes(inferred_.graph());
+  }
+
+  void AddTypes(const pb::GraphProto& graph) {
+    for (const auto& v : graph.input()) types_.emplace(v.name(), &v.type());
+    for (const auto& v : graph.value_info()) types_.emplace(v.name(), &v.type());
+    for (const auto& v : graph.output()) types_.emplace(v.name(), &v.type());
+    for (const auto& t : graph.initializer()) {
+      auto made = std::make_unique<pb::TypeProto>();
+      made->mutable_tensor_type()->set_elem_type(t.data_type());
+      auto* shape = made->mutable_tensor_type()->mutable_shape();
+      for (const int64_t d : t.dims()) shape->add_dim()->set_dim_value(d);
+      types_[t.name()] = made.get();
+      owned_.push_back(std::move(made));
+    }
+    for (const auto& node : graph.node())
+      for (const auto& a : node.attribute())
+        if (a.has_g()) AddTypes(a.g());
+  }
+
+  struct Constants {
+    int scanned = 0;  // initializers looked at; adapters add some
+    std::unordered_set<std::string> inputs;
+    std::unordered_map<std::string, int> index;
+  };
+
+  const pb::TensorProto* ConstantOf(const std::string& name) {
+    for (size_t i = scopes_.size(); i-- > 0;) {
+      Constants& known = constants_[scopes_[i]];
+      if (known.scanned == 0)
+        for (const auto& v : scopes_[i]->input()) known.inputs.insert(v.name());
+      for (; known.scanned < scopes_[i]->initializer_size(); ++known.scanned) {
+        // One that is an input as well is but a default.
+        const std::string& initializer = scopes_[i]->initializer(known.scanned).name();
+        if (!known.inputs.contains(initializer)) known.index[initializer] = known.scanned;
+      }
+      if (auto found = known.index.find(name); found != known.index.end())
+        return &scopes_[i]->initializer(found->second);
+    }
+    return nullptr;
+  }
+
+  pb::ModelProto& model_;
+  int64_t from_;
+  Rewriter::Surroundings around_;
+  std::unordered_map<std::string, bool> touches_;
+  std::unordered_set<std::string> taken_;
+  uint64_t count_ = 0;
+  pb::ModelProto inferred_;
+  std::unordered_map<std::string, const pb::TypeProto*> types_;
+  std::vector<std::unique_ptr<pb::TypeProto>> owned_;
+  std::vector<pb::GraphProto*> scopes_;
+  std::unordered_map<pb::GraphProto*, Constants> constants_;
+};
+
+}  // namespace
+
+absl::Status UpgradeModel(pb::ModelProto* model, int64_t from) {
+  if (absl::Status s = Upgrader(model, from).Run(); !s.ok()) return s;
+  for (auto& import : *model->mutable_opset_import())
+    if (import.domain().empty()) import.set_version(kNewestOpset);
+  return absl::OkStatus();
+}
+
+}  // namespace braid::frontend
