@@ -80,11 +80,9 @@ constexpr KnownActivation kActivations[] = {
 
 // The activations of all directions: alphas and betas are handed out, in order, to those that have one.
 std::vector<Activation> ReadActivations(const OpContext& op, std::vector<std::string> names, size_t count) {
-  std::vector<std::string> given = op.Strings("activations");
-  if (!given.empty())
-    names = given;
-  else if (names.size() < count)
-    names.insert(names.end(), names.begin(), names.end());
+  const std::vector<std::string> defaults = names, given = op.Strings("activations");
+  while (names.size() < count) names.insert(names.end(), defaults.begin(), defaults.end());
+  if (!given.empty()) names = given;
   op.Check(names.size() == count, "activations has " + std::to_string(names.size()) + " names, " +
                                       std::to_string(count) + " are needed");
   const std::vector<float> alphas = op.Floats("activation_alpha"), betas = op.Floats("activation_beta");
