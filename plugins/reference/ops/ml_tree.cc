@@ -314,7 +314,7 @@ void TreeEnsemble(OpContext& op) {
   };
   size_t member = 0;
   for (size_t i = 0; i < n; ++i) {
-    op.Check(modes[i] >= 0 && modes[i] <= kMember, "the mode of node " + std::to_string(i) + " is not known");
+    op.Check(modes[i] >= 0 && modes[i] <= 6, "the mode of node " + std::to_string(i) + " is not known");
     TreeNode node;
     node.mode = static_cast<Mode>(static_cast<int>(modes[i]));
     node.missing_is_true = !missing.empty() && missing[i] != 0;
