@@ -59,10 +59,11 @@ void FitTransposed(const OpContext& op, Window& w) {
     const int64_t full = w.stride[i] * (w.out[i] - 1) + extra[i] + w.extent(i);
     const bool same = pad == "SAME_UPPER" || pad == "SAME_LOWER";
     if (!shape.empty() || same) {
-      w.in[i] = shape.empty() ? w.out[i] * w.stride[i] : shape[i];
-      const int64_t total = std::max<int64_t>(0, full - w.in[i]);
+      const int64_t wanted = shape.empty() ? w.out[i] * w.stride[i] : shape[i];
+      const int64_t total = std::max<int64_t>(0, full - wanted);
       w.begin[i] = pad == "SAME_UPPER" ? total / 2 : total - total / 2;
       w.end[i] = total - w.begin[i];
+      w.in[i] = shape.empty() ? full - total : wanted;
     } else {
       if (pad == "VALID") w.begin[i] = w.end[i] = 0;
       w.in[i] = full - w.begin[i] - w.end[i];

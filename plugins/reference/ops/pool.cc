@@ -16,7 +16,7 @@ Window ReadPool(const OpContext& op, const Tensor& x, Dims* dims) {
   Dims in = SpatialDims(op, x, "the input");
   op.Check(op.HasAttr("kernel_shape"), "the attribute kernel_shape is missing");
   Window w = ReadWindow(op, in, op.Ints("kernel_shape"));
-  FitWindow(op, w, op.Int("ceil_mode", 0) != 0);
+  FitWindow(op, w, op.Int("ceil_mode", 0) != 0, true);
   *dims = {x.dim(0), x.dim(1)};
   dims->insert(dims->end(), w.out.begin(), w.out.end());
   Count(*dims);

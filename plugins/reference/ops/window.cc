@@ -47,15 +47,16 @@ Window ReadWindow(const OpContext& op, const Dims& in, const Dims& kernel) {
   return w;
 }
 
-void FitWindow(const OpContext& op, Window& w, bool ceil_mode) {
+void FitWindow(const OpContext& op, Window& w, bool ceil_mode, bool crops) {
   std::string pad = AutoPad(op);
   w.out.assign(w.rank(), 0);
   for (size_t i = 0; i < w.rank(); ++i) {
     const int64_t stride = w.stride[i], extent = w.extent(i);
     if (pad == "SAME_UPPER" || pad == "SAME_LOWER") {
       w.out[i] = (w.in[i] + stride - 1) / stride;
-      int64_t total = std::max<int64_t>(0, (w.out[i] - 1) * stride + extent - w.in[i]);
-      w.begin[i] = pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+      int64_t total = (w.out[i] - 1) * stride + extent - w.in[i];
+      if (!crops) total = std::max<int64_t>(0, total);
+      w.begin[i] = pad == "SAME_UPPER" ? total / 2 : (total + 1) / 2;
       w.end[i] = total - w.begin[i];
       continue;
     }

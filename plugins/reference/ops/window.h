@@ -92,7 +92,7 @@ Window ReadWindow(const OpContext& op, const Dims& in, const Dims& kernel);
 std::string AutoPad(const OpContext& op);
 // Fills begin, end (by auto_pad) and out. With `ceil_mode` a last window may reach over the end, but starts
 // inside the input or its begin padding. An error where a kernel does not fit into the padded input.
-void FitWindow(const OpContext& op, Window& w, bool ceil_mode = false);
+void FitWindow(const OpContext& op, Window& w, bool ceil_mode = false, bool crops = false);
 // The spatial extents of a tensor (N, C, D1 ... Dn); an error where it has none.
 Dims SpatialDims(const OpContext& op, const Tensor& t, const char* what);
 
