@@ -5,13 +5,18 @@
 Installs the build tree into a temporary prefix, moves the prefix elsewhere (it must not remember its place), and there
   - builds and runs the C sample by find_package(braid) and CMake, and by pkg-config alone;
   - compiles each installed header by itself, C headers as C99 and C++20, C++ headers as C++20;
-  - asks the installed command for its devices.
+  - asks the installed command for its devices;
+  - writes a plugin by the installed `braid new-plugin`, builds it, runs its test, and runs a model on its device. Where
+    namespaces are allowed (unshare), the source and the build tree are out of reach while that is done.
 Ends with `N passed, N failed, N skipped`.
 """
 
 import argparse
+import json
 import os
 import pathlib
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +31,12 @@ if(NOT COMMAND braid_plugin OR NOT TARGET braid::sdk OR NOT TARGET braid::kit)
   message(FATAL_ERROR "find_package(braid) did not bring braid_plugin(), braid::sdk and braid::kit")
 endif()
 """
+
+# y = Relu(x), float32 of one symbolic dimension, opset 17: a ModelProto by hand.
+RELU = bytes.fromhex(
+    "08083a380a0c0a01781201792204" "52656c75120472656c755a100a017812"
+    "0b0a0908011205" "0a0312016e62100a01" "79120b0a090801" "12050a0312016e" "42040a001011"
+)
 
 
 def run(*command, **environment) -> str:
@@ -51,8 +62,26 @@ class Install:
         self.prefix = work / "moved prefix"
         first.rename(self.prefix)
         self.libraries = next(self.prefix.rglob("libbraid.so")).parent
-        # One Relu, from the official cases where they are; any float model will do.
         self.model = args.model
+        if not self.model.exists():
+            self.model = work / "relu.onnx"
+            self.model.write_bytes(RELU)
+        self.hidden = self.hiding()
+
+    def hiding(self) -> list[str]:
+        """What to put before a command so that it does not see the source and the build tree; nothing if that is forbidden."""
+        covers = [str(p.resolve()) for p in (self.args.source, self.args.build)]
+        # The build tree may lie within the source tree, and then is covered already.
+        script = 'for p in "$1" "$2"; do [ ! -d "$p" ] || mount -t tmpfs none "$p" || exit 1; done; shift 2; exec "$@"'
+        prefix = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", *covers]
+        if not shutil.which("unshare"):
+            return []
+        seen = subprocess.run(
+            [*prefix, "test", "!", "-e", str(self.args.source / "CMakeLists.txt")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return prefix if seen.returncode == 0 else []
 
     def check_sample(self, program: pathlib.Path) -> None:
         text = run(program, self.model, LD_LIBRARY_PATH=str(self.libraries))
@@ -93,6 +122,42 @@ class Install:
         if "reference" not in text:
             raise RuntimeError(f"the installed command does not find its own plugins; it says:\n{text}")
 
+    def template(self) -> None:
+        def outside(*command, **environment) -> str:
+            return run(*self.hidden, *command, **environment)
+
+        braid = next(self.prefix.rglob("bin/braid"))
+        folder = self.work / "acme"
+        outside(braid, "new-plugin", "acme", "--dir", folder)
+        outside(self.args.cmake, "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        outside(self.args.cmake, "--build", folder / "build")
+        cache = (folder / "build" / "CMakeCache.txt").read_text()
+        if str(self.args.source.resolve()) in cache:
+            raise RuntimeError("the plugin's build tree refers to Braid's source tree")
+        outside("ctest", "--test-dir", folder / "build", "--output-on-failure", "--no-tests=error")
+        manifest = json.loads(next((folder / "build").rglob("acme.braid.json")).read_text())
+        if manifest["abi"] != "0.1":
+            raise RuntimeError(f"the manifest's abi is {manifest['abi']!r}")
+        path = {"BRAID_PLUGIN_PATH": str(folder / "build" / "lib" / "braid" / "plugins"), "BRAID_CHECK": "1"}
+        devices = [d["id"] for d in json.loads(outside(braid, "devices", "--json", **path))]
+        if "acme:0" not in devices:
+            raise RuntimeError(f"`braid devices` does not list acme:0, but {devices}")
+        x = [-2.0, -0.5, 0.0, 3.0, 1e30]
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(x)},), }}\n".encode()
+        npy = self.work / "x.npy"
+        npy.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(x)}f", *x))
+        relu, out = self.work / "acme.onnx", self.work / "out"
+        relu.write_bytes(RELU)
+        command = [braid, "run", relu, "--device", "acme", "--input", f"x={npy}", "--output-dir", out]
+        text = outside(*command, **path)
+        if "acme:0" not in text.strip().split("\n")[-1]:
+            raise RuntimeError(f"the summary does not name acme:0:\n{text}")
+        y = struct.unpack(f"<{len(x)}f", (out / "y.npy").read_bytes()[-4 * len(x) :])
+        if y != struct.unpack(f"<{len(x)}f", struct.pack(f"<{len(x)}f", 0, 0, 0, 3, 1e30)):
+            raise RuntimeError(f"Relu of {x} on acme is {y}")
+        if not self.hidden:
+            print("  (namespaces are not allowed here: the source tree was not covered, only unused)")
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,7 +173,7 @@ def main() -> int:
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="braid install ") as folder:
         install = Install(args, pathlib.Path(folder))
-        for check in (install.cmake_package, install.pkg_config, install.headers, install.command):
+        for check in (install.cmake_package, install.pkg_config, install.headers, install.command, install.template):
             title = check.__name__.replace("_", " ")
             try:
                 check()
