@@ -176,7 +176,7 @@ def run_makes_inputs_and_files(braid: Command) -> None:
     assert (a != c).any() and (a >= 0).all() and (a < 1).all() and a.std() > 0
     tensor = numpy_helper.from_array(np.array([[-1, 0, 2]], np.float32))
     (braid.folder / "x.pb").write_bytes(tensor.SerializeToString())
-    braid("run", model, "--input", "x=x.pb", "--output-dir", "four")
+    braid("run", "--input", "x=x.pb", model, "--output-dir", "four")
     np.testing.assert_array_equal(np.load(braid.folder / "four" / "scope_a.npy"), [[0, 0, 2]])
 
 

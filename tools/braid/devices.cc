@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include "tools/braid/command.h"
@@ -63,12 +63,13 @@ int Devices(bool as_json) {
 int Doctor(bool as_json) {
   nlohmann::json plugins = Plugins();
   // All that changes what is found or how it runs.
-  static const char* const kVariables[] = {"BRAID_PLUGIN_PATH", "BRAID_PLUGINS",   "BRAID_DISABLE_PLUGINS",
-                                           "BRAID_CHECK",       "BRAID_ISOLATE",   "BRAID_LOG",
-                                           "BRAID_THREADS",     "BRAID_CACHE_DIR", "BRAID_SIM"};
   nlohmann::json variables = nlohmann::json::object();
-  for (const char* name : kVariables)
-    if (const char* value = std::getenv(name)) variables[name] = value;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const size_t equals = text.find('=');
+    if (text.compare(0, 6, "BRAID_") == 0 && equals != std::string::npos)
+      variables[text.substr(0, equals)] = text.substr(equals + 1);
+  }
   plugins["environment"] = variables;
   plugins["version"] = graph_version();
   size_t loaded = 0;

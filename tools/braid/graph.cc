@@ -106,11 +106,14 @@ std::string LoadedGraph::Explain(int32_t format) {
 
 void AddInputOptions(CLI::App& app, InputOptions* options) {
   app.add_option("--input", options->files,
-                 "NAME=FILE.npy or NAME=FILE.pb (a TensorProto); others are made from the seed");
+                 "NAME=FILE.npy or NAME=FILE.pb (a TensorProto); others are made from the seed")
+      ->allow_extra_args(false);
   app.add_option("--shape", options->shapes,
-                 "NAME=1x3x640x640: extents of an input that is made from the seed");
+                 "NAME=1x3x640x640: extents of an input that is made from the seed")
+      ->allow_extra_args(false);
   app.add_option("--symbol", options->symbols,
-                 "SYMBOL=640: an unknown extent, wherever it occurs (others: 1)");
+                 "SYMBOL=640: an unknown extent, wherever it occurs (others: 1)")
+      ->allow_extra_args(false);
   app.add_option("--seed", options->seed, "of made inputs")->capture_default_str();
 }
 

@@ -84,7 +84,8 @@ std::function<int()> AddVerify(CLI::App& app) {
   app.add_option("--atol", options->tolerance.atol,
                  "absolute tolerance; without it that of the case's data.json, else 1e-7")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--filter", options->filters, "only cases whose name matches the glob");
+  app.add_option("--filter", options->filters, "only cases whose name matches the glob")
+      ->allow_extra_args(false);
   app.add_option(
       "--known", options->known,
       "file of known failures, NAME  # reason: listed cases that fail are skipped, listed ones that "
