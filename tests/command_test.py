@@ -193,7 +193,7 @@ def messages(braid: Command) -> None:
         (["run", model, "--input", "x"], ["has no '='"]),
         (["run", model, "--shape", "x=3xq"], ["'q' is no extent"]),
         (["run", model, "--symbol", "N"], ["SYMBOL=EXTENT"]),
-        (["run", model, "--precision", "exat"], ["exat", "exact"]),
+        (["run", model, "--precision", "exactly"], ["exactly", "balanced"]),
         (["run", model, "--device", "nothere"], ["'nothere'", "reference:0"]),
         (["run", model, "--output-dir", "text.onnx"], ["text.onnx"]),
         (["run", "absent.onnx"], ["absent.onnx", "No such file"]),

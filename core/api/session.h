@@ -69,7 +69,7 @@ class Session {
   int requests_ = 0;
 };
 
-// The devices that a list such as "auto" or "vulkan,reference" names. NotFound tells what there is.
+// The devices that a list such as "auto" or "acme,reference" names. NotFound tells what there is.
 absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list);
 
 }  // namespace braid

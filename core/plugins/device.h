@@ -294,7 +294,7 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::StatusOr<braid_health> Health();
 
   // The absl::Status of a raw status that a call on this device just returned on this thread, with the
-  // plugin's text: "vulkan:0: submit: out of memory (...)".
+  // plugin's text: "acme:0: submit: out of memory (...)".
   absl::Status Error(braid_status status, std::string_view doing) const;
   // Remembers a loss; returns its argument.
   braid_status Note(braid_status status) const {

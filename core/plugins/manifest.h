@@ -2,7 +2,7 @@
 //
 // NAME.braid.json, the file beside a plugin's library. Reading it runs none of the plugin's code.
 //
-//   {"id": "vulkan", "library": "libbraid_vulkan.so", "abi": "0.1", "vendor": "Braid", "version": "0.1.0",
+//   {"id": "acme", "library": "libbraid_acme.so", "abi": "0.1", "vendor": "Braid", "version": "0.1.0",
 //    "devices": ["gpu"], "conformance": "sha256:..."}
 //
 // id, library and abi are required. Unknown keys are left alone: a later Braid may have written them.
@@ -41,7 +41,7 @@ bool IsPluginId(std::string_view id);
 // not.
 absl::Status CheckLibrary(const std::string& path);
 
-// Comma-separated globs ("vulkan,amd*").
+// Comma-separated globs ("acme,fab*").
 bool MatchesGlobs(std::string_view globs, const std::string& id);
 
 }  // namespace braid

@@ -61,7 +61,7 @@ struct PluginReport {
   std::string manifest;  // path
   std::string id, vendor, version, library;
   std::string reason;                               // why not, or "" if loaded
-  std::vector<std::string> devices;                 // "vulkan:0 llvmpipe (LLVM 15.0.6, 256 bits)"
+  std::vector<std::string> devices;                 // "acme:0 Acme One (driver 3.2)"
   static const char* OutcomeName(Outcome outcome);  // "loaded", "disabled", "bad manifest" ...
 };
 
@@ -79,7 +79,7 @@ class Registry {
   // discovery.
   std::vector<std::shared_ptr<Device>> Devices();
   std::vector<std::shared_ptr<Plugin>> Plugins();
-  // "vulkan:0", or "vulkan" for its first device. NotFound names what there is.
+  // "acme:0", or "acme" for its first device. NotFound names what there is.
   absl::StatusOr<std::shared_ptr<Device>> Find(const std::string& name);
   // Puts another, unopened Device in the place of a lost one.
   absl::StatusOr<std::shared_ptr<Device>> Replace(const std::shared_ptr<Device>& lost);

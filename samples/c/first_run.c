@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
     graph_explain(graph, GRAPH_EXPLAIN_SUMMARY, &summary);
     printf("first output: rank %d, %llu bytes\n%s\n", (int)out.rank, (unsigned long long)out.bytes, summary);
   } else {
-    fprintf(stderr, "first_run: %s\n", info.type == GRAPH_FLOAT ? graph_last_error() : "the first input is not float32");
+    fprintf(stderr, "first_run: %s\n",
+            info.type == GRAPH_FLOAT ? graph_last_error() : "the first input is not float32");
   }
   graph_tensor_release(&out);
   free(in.data);

@@ -19,7 +19,7 @@
 #define BRAID_GRAPH_H_
 
 #include <stdint.h>
-
+/* clang-format off: tables are set by hand */
 #ifdef __cplusplus
 extern "C" {
 #endif

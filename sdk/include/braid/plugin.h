@@ -24,7 +24,7 @@
 #define BRAID_PLUGIN_H_
 
 #include <stdint.h>
-
+/* clang-format off: tables are set by hand */
 #ifdef __cplusplus
 extern "C" {
 #endif
