@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * braid/graph.h - run an ONNX graph on the devices of this machine.
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
+/* braid/graph.h - run an ONNX graph on the devices of this machine.
  *
  *   graph_t* graph;
  *   if (graph_load("model.onnx", NULL, &graph) != GRAPH_OK) puts(graph_last_error());
@@ -19,7 +19,7 @@
 #define BRAID_GRAPH_H_
 
 #include <stdint.h>
-/* clang-format off: tables are set by hand */
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * braid/plugin.h - the ABI between Braid's core and its hardware plugins, version 0.1 (frozen later as 1.0).
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
+/* braid/plugin.h - the ABI between Braid's core and its hardware plugins, version 0.1 (frozen later as 1.0).
  *
  * A plugin is a shared library with one exported symbol, braid_plugin_query, and a manifest beside it. Everything
  * else goes through the tables below. docs/abi/ has an article each on ownership, errors, threads and versions.
@@ -24,7 +24,7 @@
 #define BRAID_PLUGIN_H_
 
 #include <stdint.h>
-/* clang-format off: tables are set by hand */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
