@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernels of this folder as SPIR-V, compiled when Braid is built. Found by the names that CMakeLists.txt
+// gives.
+#ifndef BRAID_SHADERS_SHADERS_H_
+#define BRAID_SHADERS_SHADERS_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace braid::shaders {
+
+// What a shader asks of the device, beside Vulkan 1.2 and SignedZeroInfNanPreserve.
+enum Feature : uint32_t {
+  kInt8 = 1u,
+  kInt16 = 2u,
+  kInt64 = 4u,
+  kFloat64 = 8u,
+  kStorage8 = 16u,
+  kStorage16 = 32u,
+};
+
+struct Shader {
+  std::string_view name;
+  std::span<const uint32_t> code;
+  uint32_t features;  // of Feature
+};
+
+// Null if there is none of this name.
+const Shader* Find(std::string_view name);
+std::span<const Shader> All();
+
+}  // namespace braid::shaders
+
+#endif  // BRAID_SHADERS_SHADERS_H_
