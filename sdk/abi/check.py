@@ -57,8 +57,8 @@ def layout_program(found):
 
 
 def assertions(golden):
-    lines = ["/* SPDX-License-Identifier: Apache-2.0", " *",
-             " * The layout of the ABI as assertions, written by check.py: for machines that are only compiled for. */",
+    lines = ["/* SPDX-License-Identifier: Apache-2.0 */", "/* clang-format off */",
+             "/* The layout of the ABI as assertions, written by check.py: for machines that are only compiled for. */",
              "#include <braid/plugin.h>", "#include <stddef.h>"]
     for line in golden.splitlines():
         name, *rest = line.split()

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The layout of the ABI as assertions, written by check.py: for machines that are only compiled for. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
+/* The layout of the ABI as assertions, written by check.py: for machines that are only compiled for. */
 #include <braid/plugin.h>
 #include <stddef.h>
 _Static_assert(sizeof(braid_str) == 16 && _Alignof(braid_str) == 8, "braid_str size 16 align 8");
