@@ -367,13 +367,22 @@ void NonZero(OpContext& op) {
   });
   const int64_t count = static_cast<int64_t>(found.size());
   Tensor& out = op.Output(0, kInt64, {in.rank(), count});
-  for (int64_t axis = in.rank(); axis-- > 0;) {
-    int64_t* to = out.data<int64_t>() + axis * count;
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t& rest = found[static_cast<size_t>(i)];
-      to[i] = rest % in.dim(axis);
-      rest /= in.dim(axis);
+  // The index of each is found from that of the one before: most are near.
+  Dims index(in.dims().size(), 0);
+  int64_t before = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t carry = found[static_cast<size_t>(i)] - before;
+    before += carry;
+    for (size_t axis = index.size(); axis-- > 0 && carry > 0;) {
+      index[axis] += carry;
+      carry = 0;
+      if (index[axis] >= in.dims()[axis]) {
+        carry = index[axis] / in.dims()[axis];
+        index[axis] %= in.dims()[axis];
+      }
     }
+    for (size_t axis = 0; axis < index.size(); ++axis)
+      out.data<int64_t>()[static_cast<int64_t>(axis) * count + i] = index[axis];
   }
 }
 
@@ -423,10 +432,21 @@ void Where(OpContext& op) {
           T* to = out.data<T>() + at;
           const bool* choose = c + from[0];
           const T *a = x.data<T>() + from[1], *b = y.data<T>() + from[2];
-          if (step[0] == 1 && step[1] == 1 && step[2] == 1) {
+          if (step[0] == 0) {  // one side for the whole row
+            const T* side = *choose ? a : b;
+            if ((*choose ? step[1] : step[2]) == 0) {
+              std::fill_n(to, n, *side);
+            } else {
+              std::copy_n(side, n, to);
+            }
+          } else if (step[1] == 1 && step[2] == 1) {
             for (int64_t i = 0; i < n; ++i) to[i] = choose[i] ? a[i] : b[i];
+          } else if (step[1] == 1) {
+            for (int64_t i = 0; i < n; ++i) to[i] = choose[i] ? a[i] : *b;
+          } else if (step[2] == 1) {
+            for (int64_t i = 0; i < n; ++i) to[i] = choose[i] ? *a : b[i];
           } else {
-            for (int64_t i = 0; i < n; ++i) to[i] = choose[i * step[0]] ? a[i * step[1]] : b[i * step[2]];
+            for (int64_t i = 0; i < n; ++i) to[i] = choose[i] ? *a : *b;
           }
         });
   });

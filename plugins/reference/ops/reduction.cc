@@ -122,8 +122,9 @@ struct ExtremeReducer {
     }
   }
   static void Add(Acc& acc, Acc x) {
+    // Without branches, so that it becomes vectors; a NaN in acc is never beaten.
     const bool better = kMax ? x > acc : x < acc;
-    acc = better || x != x ? x : acc;  // a NaN in acc is never beaten
+    acc = (better | (x != x)) ? x : acc;
   }
   static void Join(Acc& acc, Acc other) { Add(acc, other); }
   static T Finish(Acc acc, int64_t) { return static_cast<T>(acc); }
@@ -325,13 +326,31 @@ void ArgExtreme(OpContext& op) {
   op.Check(view.n > 0,
            "axis " + std::to_string(axis) + " of " + DimsText(in.dims()) + " has no element to choose");
   DispatchIn<kNumeric>(in.type(), [&]<class T>() {
+    // Whether x at a later position takes the place of b. Without branches, for vectors.
+    auto takes = [last](Compute<T> x, Compute<T> b) {
+      const bool better = kMax ? x > b : x < b, x_nan = x != x, b_nan = b != b;
+      return better | (x_nan & !b_nan) | (last & ((x == b) | (x_nan & b_nan)));
+    };
+    if (view.inner == 1) {
+      op.parallel().For(view.outer, view.n * 2, [&](int64_t o) {
+        const T* p = in.data<T>() + o * view.n;
+        Compute<T> best = p[0];
+        int64_t at = 0;
+        for (int64_t i = 1; i < view.n; ++i) {
+          const Compute<T> x = p[i];
+          if (takes(x, best)) best = x, at = i;
+        }
+        out.data<int64_t>()[o] = at;
+      });
+      return;
+    }
     constexpr int64_t kBlock = 256;
     const int64_t blocks = (view.inner + kBlock - 1) / kBlock;
     op.parallel().For(view.outer * blocks, view.n * std::min(view.inner, kBlock), [&](int64_t k) {
       const int64_t o = k / blocks, begin = k % blocks * kBlock, width = std::min(kBlock, view.inner - begin);
       const T* p = in.data<T>() + o * view.n * view.inner + begin;
-      int64_t* at = out.data<int64_t>() + o * view.inner + begin;
       Compute<T> best[kBlock];
+      int64_t at[kBlock];
       for (int64_t j = 0; j < width; ++j) {
         best[j] = p[j];
         at[j] = 0;
@@ -339,15 +358,13 @@ void ArgExtreme(OpContext& op) {
       for (int64_t i = 1; i < view.n; ++i) {
         p += view.inner;
         for (int64_t j = 0; j < width; ++j) {
-          const Compute<T> x = p[j], b = best[j];
-          const bool x_nan = x != x, b_nan = b != b;
-          const bool better = kMax ? x > b : x < b, equal = x == b || (x_nan && b_nan);
-          if (better || (x_nan && !b_nan) || (last && equal)) {
-            best[j] = x;
-            at[j] = i;
-          }
+          const Compute<T> x = p[j];
+          const bool take = takes(x, best[j]);
+          best[j] = take ? x : best[j];
+          at[j] = take ? i : at[j];
         }
       }
+      std::copy_n(at, width, out.data<int64_t>() + o * view.inner + begin);
     });
   });
 }
@@ -363,6 +380,21 @@ void Cumulate(OpContext& op) {
   if (out.size() == 0) return;
   const AxisView view(in.dims(), axis);
   DispatchIn<kReducible>(in.type(), [&]<class T>() {
+    if (view.inner == 1) {
+      op.parallel().For(view.outer, view.n * 2, [&](int64_t o) {
+        const T* from = in.data<T>() + o * view.n;
+        T* to = out.data<T>() + o * view.n;
+        auto sum = R<T>::Init();
+        for (int64_t i = 0; i < view.n; ++i) {
+          const int64_t at = reverse ? view.n - 1 - i : i;
+          const Compute<T> x = from[at];
+          if (exclusive) to[at] = R<T>::Finish(sum, 0);
+          R<T>::Add(sum, x);
+          if (!exclusive) to[at] = R<T>::Finish(sum, 0);
+        }
+      });
+      return;
+    }
     constexpr int64_t kBlock = 256;
     const int64_t blocks = (view.inner + kBlock - 1) / kBlock;
     op.parallel().For(view.outer * blocks, view.n * std::min(view.inner, kBlock), [&](int64_t k) {

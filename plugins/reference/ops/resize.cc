@@ -117,6 +117,20 @@ struct Taps {
 // One pass along an axis of doubles: [outer, in, inner] -> [outer, out, inner].
 void Interpolate(const Parallel& parallel, const double* from, const ResizedAxis& a, const Taps& taps,
                  int64_t outer, int64_t inner, double extrapolation, double* to) {
+  if (inner == 1) {
+    parallel.For(outer, a.out * taps.taps, [&](int64_t o) {
+      const double* row = from + o * a.in;
+      const int64_t* index = taps.index.data();
+      const double* weight = taps.weight.data();
+      for (int64_t x = 0; x < a.out; ++x, index += taps.taps, weight += taps.taps) {
+        double sum = 0;
+        for (int64_t t = 0; t < taps.taps; ++t)
+          if (weight[t] != 0) sum += weight[t] * row[index[t]];
+        to[o * a.out + x] = std::isnan(weight[0]) ? extrapolation : sum;
+      }
+    });
+    return;
+  }
   parallel.For(outer * a.out, inner * taps.taps, [&](int64_t k) {
     const double* plane = from + k / a.out * a.in * inner;
     const int64_t x = k % a.out;
