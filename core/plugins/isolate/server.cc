@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// braid-plugin-host: the process that a plugin is isolated in. Serves the tables of one plugin over the
+// socket that it was started with (descriptor 3), and ends when that does.
+//
+//   braid-plugin-host LIBRARY [CACHE_FOLDER]
+//
+// The main thread reads messages. It makes quick calls itself; submits, transfers and what must come after
+// them run in their order on one thread; calls that may take long get a thread each; another thread sends,
+// since a fence's callback must not block.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <map>
+#include <thread>
+#include <unordered_map>
+
+#include "absl/strings/str_cat.h"
+#include "core/plugins/device.h"
+#include "core/plugins/isolate/wire.h"
+#include "core/plugins/view.h"
+
+namespace braid::isolate {
+namespace {
+
+// Tasks in order, on a thread of its own.
+class Serial {
+ public:
+  Serial() : thread_([this] { Loop(); }) {}
+  ~Serial() {
+    Push(nullptr);
+    thread_.join();
+  }
+  void Push(std::function<void()> task) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    tasks_.push_back(std::move(task));
+    wake_.notify_one();
+  }
+
+ private:
+  void Loop() {
+    for (;;) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return !tasks_.empty(); });
+      const std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      if (task == nullptr) return;
+      task();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  std::thread thread_;
+};
+
+class Server;
+
+// A run or transfer. Its Fence is empty where the plugin was done at once.
+struct Work {
+  Server* server = nullptr;
+  uint64_t id = 0;
+  Fence fence;
+  braid_status status = BRAID_PENDING;  // of the submit, if it failed
+  std::shared_ptr<SharedBlock> staging;
+};
+
+struct Object {
+  std::shared_ptr<Device> device;
+  std::shared_ptr<Exec> exec;
+  std::shared_ptr<Buffer> buffer;
+  std::shared_ptr<Work> work;
+};
+
+// The graph of a call, whose constants the host has.
+class RemoteGraph : public ConstantProvider {
+ public:
+  RemoteGraph(Server* server, uint64_t call, std::shared_ptr<SharedBlock> block)
+      : server_(server), call_(call), block_(std::move(block)), graph_(Unflatten(block_->data())) {
+    graph_.host_data = static_cast<ConstantProvider*>(this);
+  }
+  const braid_graph* raw() const { return &graph_; }
+  std::shared_ptr<const Constant> constant(uint32_t value) const override;
+
+ private:
+  Server* server_;
+  uint64_t call_;
+  std::shared_ptr<SharedBlock> block_;
+  braid_graph graph_;
+  mutable std::mutex mutex_;
+  mutable std::map<uint32_t, std::shared_ptr<const Constant>> held_;  // for the call
+};
+
+class Server {
+ public:
+  Server(int fd, std::string library, std::string cache)
+      : channel_(fd), library_(std::move(library)), cache_(std::move(cache)) {}
+
+  int Run() {
+    Message message;
+    while (channel_.Receive(&message).ok()) Dispatch(message);
+    return 0;
+  }
+
+  // Asks the host, from a thread that is not the reader's.
+  std::shared_ptr<const Constant> AskConstant(uint64_t call, uint32_t value, const braid_value& known) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (auto kept = constants_[known.constant].lock(); kept != nullptr && known.constant != 0) return kept;
+    }
+    const uint64_t id = next_question_.fetch_add(1);
+    Send(Op::kConstant, id, Writer().Put(call).Put(value));
+    std::unique_lock<std::mutex> lock(mutex_);
+    answered_.wait(lock, [&] { return answers_.count(id) != 0; });
+    const std::shared_ptr<SharedBlock> block = std::move(answers_[id]);
+    answers_.erase(id);
+    if (block == nullptr) return nullptr;
+    auto constant = std::make_shared<Constant>();
+    constant->id = known.constant;
+    constant->data = block->data();
+    constant->bytes = known.bytes;
+    constant->owner = block;
+    if (known.constant != 0) constants_[known.constant] = constant;
+    return constant;
+  }
+
+  friend struct Work;
+  void Finished(uint64_t id, braid_status status, std::string_view text, uint64_t start, uint64_t end) {
+    Send(Op::kEvent, id, Writer().Put(status).Put(start).Put(end).Text(text));
+  }
+
+ private:
+  void Send(Op op, uint64_t id, const Writer& payload) {
+    sender_.Push([this, op, id, data = payload.data()] { (void)channel_.Send(op, id, data); });
+  }
+  // A reply: status, text, then what the call gives.
+  void Reply(uint64_t id, braid_status status, const Writer& result = {}) {
+    const std::string text = ErrorSink::Take();
+    Writer out;
+    out.Put(status).Text(text);
+    Send(Op::kReply, id, Writer().Put(status).Text(text).Text(result.data()));
+  }
+  void Reply(uint64_t id, const absl::Status& status) {
+    ErrorSink::Set(std::string(status.message()));
+    Reply(id, FromAbsl(status));
+  }
+
+  Object Find(uint64_t id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = objects_.find(id);
+    return found == objects_.end() ? Object() : found->second;
+  }
+  void Keep(uint64_t id, Object object) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    objects_[id] = std::move(object);
+  }
+  Object Drop(uint64_t id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Object object = std::move(objects_[id]);
+    objects_.erase(id);
+    return object;
+  }
+  std::shared_ptr<SharedBlock> BlockOf(uint64_t id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = blocks_.find(id);
+    return found == blocks_.end() ? nullptr : found->second;
+  }
+
+  void Dispatch(Message& message);
+  void Load(uint64_t id);
+  void Enumerate(uint64_t id);
+  void OnGraph(Op op, uint64_t id, const std::string& payload);
+  void Inputs(Op op, uint64_t id, Reader& in);
+  void Take(uint64_t id, Reader& in);
+  void Submit(uint64_t id, const std::string& payload);
+  void Transfer(uint64_t id, const std::string& payload);
+  void Track(std::shared_ptr<Work> work, braid_status status);
+  // The fences behind waits; a status that is not OK if one of them has failed already.
+  braid_status Waits(Reader& in, std::vector<braid_fence*>* out, std::vector<std::shared_ptr<Work>>* keep);
+
+  struct Bindings {
+    std::vector<braid_binding> list;
+    std::vector<std::vector<int64_t>> dims;
+    std::vector<std::string> host;
+    std::vector<std::shared_ptr<Buffer>> keep;
+  };
+  void ReadBindings(Reader& in, Bindings* out);
+
+  Channel channel_;
+  const std::string library_, cache_;
+  std::shared_ptr<Plugin> plugin_;
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  std::unordered_map<uint64_t, Object> objects_;
+  std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> blocks_;
+  std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> answers_;
+  std::unordered_map<uint64_t, std::weak_ptr<const Constant>> constants_;
+  std::atomic<uint64_t> next_question_{1};
+  Serial sender_, worker_;
+};
+
+std::shared_ptr<const Constant> RemoteGraph::constant(uint32_t value) const {
+  if (value >= graph_.value_count) return nullptr;
+  const braid_value& known = *BRAID_AT(braid_value, graph_.values, graph_.value_stride, value);
+  if ((known.flags & BRAID_VALUE_CONSTANT) == 0) return nullptr;
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<const Constant>& held = held_[value];
+  if (held == nullptr) held = server_->AskConstant(call_, value, known);
+  return held;
+}
+
+void Server::Dispatch(Message& message) {
+  const uint64_t id = message.header.id;
+  const Op op = static_cast<Op>(message.header.op);
+  Reader in(message.payload);
+  switch (op) {
+    case Op::kHello:
+      return Load(id);
+    case Op::kEnumerate:
+      return Enumerate(id);
+    case Op::kOpen: {
+      const auto object = in.Get<uint64_t>();
+      const auto index = in.Get<uint32_t>();
+      Options options;
+      for (auto n = in.Get<uint32_t>(); n > 0 && in.ok(); --n) {
+        const std::string key(in.Bytes()), value(in.Bytes());
+        options.emplace_back(key, value);
+      }
+      auto device = plugin_->MakeDevice(index, options);
+      absl::Status status = device.status();
+      if (status.ok()) status = (*device)->Open();
+      if (!status.ok()) return Reply(id, status);
+      Keep(object, {*device, nullptr, nullptr, nullptr});
+      return Reply(id, BRAID_OK);
+    }
+    case Op::kQuery:
+    case Op::kEstimate:
+    case Op::kCompile:
+    case Op::kCheckBlob:
+    case Op::kLoadBlob:
+      std::thread([this, op, id, payload = std::move(message.payload)] {
+        OnGraph(op, id, payload);
+      }).detach();
+      return;
+    case Op::kLink: {
+      const Object object = Find(in.Get<uint64_t>());
+      const std::string name(in.Bytes()), vendor(in.Bytes()), driver(in.Bytes());
+      auto peer = in.Get<braid_device_info>();
+      peer.name = {name.data(), name.size()};
+      peer.vendor = {vendor.data(), vendor.size()};
+      peer.driver = {driver.data(), driver.size()};
+      braid_link link = BRAID_LINK_INIT;
+      const braid_status status =
+          AtBoundary([&] { return object.device->table().device->link(object.device->get(), &peer, &link); });
+      return Reply(id, status, Writer().Put(link));
+    }
+    case Op::kSaveBlob: {
+      const auto exec = Find(in.Get<uint64_t>()).exec;
+      std::thread([this, id, exec] {
+        std::string blob;
+        const absl::Status status = exec->SaveBlob([&](std::string_view part) {
+          blob += part;
+          return absl::OkStatus();
+        });
+        if (!status.ok()) return Reply(id, status);
+        Reply(id, BRAID_OK, Writer().Text(blob));
+      }).detach();
+      return;
+    }
+    case Op::kAlloc: {
+      const auto device = Find(in.Get<uint64_t>()).device;
+      const auto object = in.Get<uint64_t>();
+      const auto desc = in.Get<braid_buffer_desc>();
+      auto buffer = device->BufferAlloc(desc.bytes, 0, desc.alignment);
+      if (!buffer.ok()) return Reply(id, buffer.status());
+      Keep(object, {nullptr, nullptr, std::make_shared<Buffer>(*std::move(buffer)), nullptr});
+      return Reply(id, BRAID_OK);
+    }
+    case Op::kHealth: {
+      auto health = Find(in.Get<uint64_t>()).device->Health();
+      if (!health.ok()) return Reply(id, health.status());
+      return Reply(id, BRAID_OK, Writer().Put(*health));
+    }
+    case Op::kIo: {
+      const auto exec = Find(in.Get<uint64_t>()).exec;
+      auto io = exec->IoRequirements(in.Get<uint32_t>());
+      if (!io.ok()) return Reply(id, io.status());
+      return Reply(id, BRAID_OK, Writer().Put(*io));
+    }
+    case Op::kDims:
+    case Op::kWorkspace:
+      return Inputs(op, id, in);
+    case Op::kTake:
+      return Take(id, in);
+    case Op::kSubmit:
+      return worker_.Push([this, id, payload = std::move(message.payload)] { Submit(id, payload); });
+    case Op::kTransfer:
+      return worker_.Push([this, id, payload = std::move(message.payload)] { Transfer(id, payload); });
+    case Op::kCancel:
+      if (const auto work = Find(id).work) work->fence.Cancel();
+      return;
+    case Op::kFree:
+    case Op::kDestroyExec:
+    case Op::kDestroyFence:
+    case Op::kClose:
+      return worker_.Push([this, id] { Drop(id); });
+    case Op::kBlock: {
+      auto block = SharedBlock::Map(message.fd, in.Get<uint64_t>());
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (block.ok()) {
+        blocks_[id] = *std::move(block);
+      } else {
+        blocks_.erase(id);
+      }
+      return;
+    }
+    case Op::kConstantIs: {
+      std::shared_ptr<SharedBlock> block;
+      if (message.fd >= 0)
+        if (auto mapped = SharedBlock::Map(message.fd, in.Get<uint64_t>()); mapped.ok())
+          block = *std::move(mapped);
+      std::lock_guard<std::mutex> lock(mutex_);
+      answers_[id] = std::move(block);
+      answered_.notify_all();
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void Server::Load(uint64_t id) {
+  Plugin::LoadOptions options;
+  options.cache_dir = cache_;
+  auto plugin = Plugin::Load(library_, options);
+  if (!plugin.ok()) return Reply(id, plugin.status());
+  plugin_ = *std::move(plugin);
+  const braid_plugin& table = plugin_->table();
+  uint32_t has = 0;
+  const bool optional[] = {table.device->estimate != nullptr,   table.device->link != nullptr,
+                           table.device->check_blob != nullptr, table.device->load_blob != nullptr,
+                           table.exec->save_blob != nullptr,    table.fence->cancel != nullptr};
+  for (uint32_t i = 0; i < std::size(optional); ++i) has |= static_cast<uint32_t>(optional[i]) << i;
+  Reply(id, BRAID_OK,
+        Writer()
+            .Put(table.newest_opset)
+            .Put(has)
+            .Text(plugin_->id())
+            .Text(plugin_->vendor())
+            .Text(plugin_->version()));
+}
+
+void Server::Enumerate(uint64_t id) {
+  auto infos = plugin_->Enumerate();
+  if (!infos.ok()) return Reply(id, infos.status());
+  Writer out;
+  out.Put(static_cast<uint32_t>(infos->size()));
+  for (const DeviceInfo& info : *infos) {
+    braid_device_info raw = BRAID_DEVICE_INFO_INIT;
+    raw.kind = info.kind;
+    std::copy(info.uuid.begin(), info.uuid.end(), raw.uuid);
+    raw.memory_total = info.memory_total;
+    raw.memory_free = info.memory_free;
+    raw.alignment = info.alignment;
+    raw.max_buffer = info.max_buffer;
+    // Host memory of the other process is not ours, and its calls come back before the work is done.
+    raw.flags =
+        info.flags & ~static_cast<uint32_t>(BRAID_HOST_BINDINGS | BRAID_MEMORY_MAPPABLE | BRAID_SYNCHRONOUS);
+    raw.arithmetic = info.arithmetic;
+    raw.queues = info.queues;
+    raw.transfer_queue = info.transfer_queue;
+    raw.import_alignment = 1;
+    out.Put(raw).Text(info.name).Text(info.vendor).Text(info.driver);
+  }
+  Reply(id, BRAID_OK, out);
+}
+
+void Server::OnGraph(Op op, uint64_t id, const std::string& payload) {
+  Reader in(payload);
+  const auto device = Find(in.Get<uint64_t>()).device;
+  const RemoteGraph graph(this, id, BlockOf(in.Get<uint64_t>()));
+  auto options = in.Get<braid_compile_options>();
+  std::vector<braid_option> list;
+  for (uint32_t i = 0; i < options.option_count && in.ok(); ++i) {
+    const std::string_view key = in.Bytes(), value = in.Bytes();
+    list.push_back({{key.data(), key.size()}, {value.data(), value.size()}});
+  }
+  options.options = list.data();
+  const braid_device_fns& fns = *device->table().device;
+  ErrorSink::Clear();
+  if (op == Op::kQuery) {
+    braid_verdict none{};
+    none.code = BRAID_NO_OP;
+    none.input = none.attr = none.group = BRAID_NONE;
+    std::vector<braid_verdict> verdicts(graph.raw()->node_count, none);
+    const braid_status status = AtBoundary([&] {
+      return fns.query(device->get(), graph.raw(), &options, verdicts.data(), sizeof(braid_verdict));
+    });
+    return Reply(id, status, Writer().Bytes(verdicts.data(), verdicts.size() * sizeof(braid_verdict)));
+  }
+  if (op == Op::kEstimate) {
+    const std::string_view nodes = in.Bytes(), ends = in.Bytes();
+    std::vector<uint32_t> node_list(nodes.size() / 4), end_list(ends.size() / 4);
+    if (!node_list.empty()) std::memcpy(node_list.data(), nodes.data(), node_list.size() * 4);
+    if (!end_list.empty()) std::memcpy(end_list.data(), ends.data(), end_list.size() * 4);
+    const braid_cost none = BRAID_COST_INIT;
+    std::vector<braid_cost> costs(end_list.size(), none);
+    const braid_status status = AtBoundary([&] {
+      return fns.estimate(device->get(), graph.raw(), &options, node_list.data(), end_list.data(),
+                          static_cast<uint32_t>(end_list.size()), costs.data(), sizeof(braid_cost));
+    });
+    return Reply(id, status, Writer().Bytes(costs.data(), costs.size() * sizeof(braid_cost)));
+  }
+  const auto object = in.Get<uint64_t>();
+  const std::string_view blob = in.Bytes();
+  if (op == Op::kCheckBlob)
+    return Reply(id, AtBoundary([&] {
+                   return fns.check_blob(device->get(), graph.raw(), &options, {blob.data(), blob.size()});
+                 }));
+  braid_exec* raw = nullptr;
+  braid_status status = AtBoundary([&] {
+    return op == Op::kCompile
+               ? fns.compile(device->get(), graph.raw(), &options, &raw)
+               : fns.load_blob(device->get(), graph.raw(), &options, {blob.data(), blob.size()}, &raw);
+  });
+  if (status == BRAID_OK && raw == nullptr) {
+    ErrorSink::Set("OK without an executable");
+    status = BRAID_INTERNAL;
+  }
+  if (status == BRAID_OK) Keep(object, {device, std::make_shared<Exec>(device, raw), nullptr, nullptr});
+  Reply(id, status);
+}
+
+void Server::ReadBindings(Reader& in, Bindings* out) {
+  const auto count = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    auto b = in.Get<braid_binding>();
+    const auto buffer = in.Get<uint64_t>();
+    const std::string_view dims = in.Bytes(), strides = in.Bytes(), host = in.Bytes();
+    const auto copy = [&](std::string_view from) {
+      out->dims.emplace_back(from.size() / 8);
+      if (!from.empty()) std::memcpy(out->dims.back().data(), from.data(), from.size());
+      return out->dims.back().data();
+    };
+    b.dims = copy(dims);
+    b.strides = strides.empty() ? nullptr : copy(strides);
+    b.buffer = nullptr;
+    if (buffer != 0) {
+      out->keep.push_back(Find(buffer).buffer);
+      if (out->keep.back() != nullptr) b.buffer = out->keep.back()->get();
+    }
+    out->host.emplace_back(host);
+    b.host = nullptr;
+    out->list.push_back(b);
+  }
+  // Host values lie aligned in strings of their own, which no longer move.
+  for (size_t i = 0; i < out->list.size(); ++i)
+    if (!out->host[i].empty()) out->list[i].host = out->host[i].data();
+}
+
+void Server::Inputs(Op op, uint64_t id, Reader& in) {
+  const auto exec = Find(in.Get<uint64_t>()).exec;
+  const auto output = in.Get<uint32_t>();
+  Bindings bindings;
+  ReadBindings(in, &bindings);
+  const auto count = static_cast<uint32_t>(bindings.list.size());
+  if (op == Op::kWorkspace) {
+    uint64_t bytes = 0;
+    const braid_status status = exec->WorkspaceSize(bindings.list.data(), count, &bytes);
+    return Reply(id, status, Writer().Put(bytes));
+  }
+  int32_t rank = 0;
+  int64_t dims[BRAID_MAX_RANK] = {};
+  const braid_status status = exec->OutputDims(bindings.list.data(), count, output, &rank, dims);
+  Reply(id, status, Writer().Put(rank).Bytes(dims, status == BRAID_OK ? static_cast<uint64_t>(rank) * 8 : 0));
+}
+
+void Server::Take(uint64_t id, Reader& in) {
+  const auto exec = Find(in.Get<uint64_t>()).exec;
+  const auto work = Find(in.Get<uint64_t>()).work;
+  const auto value = in.Get<uint32_t>();
+  const auto object = in.Get<uint64_t>();
+  Buffer buffer;
+  int32_t rank = 0;
+  int64_t dims[BRAID_MAX_RANK] = {};
+  const absl::Status status = exec->TakeOutput(work->fence, value, &buffer, &rank, dims);
+  if (!status.ok()) return Reply(id, status);
+  const auto gave = static_cast<uint32_t>(static_cast<bool>(buffer));
+  if (gave != 0) Keep(object, {nullptr, nullptr, std::make_shared<Buffer>(std::move(buffer)), nullptr});
+  Reply(id, BRAID_OK, Writer().Put(rank).Put(gave).Bytes(dims, static_cast<uint64_t>(rank) * 8));
+}
+
+braid_status Server::Waits(Reader& in, std::vector<braid_fence*>* out,
+                           std::vector<std::shared_ptr<Work>>* keep) {
+  for (auto n = in.Get<uint32_t>(); n > 0 && in.ok(); --n) {
+    const auto work = Find(in.Get<uint64_t>()).work;
+    if (work == nullptr) continue;
+    keep->push_back(work);
+    if (work->fence) {
+      out->push_back(work->fence.get());
+    } else if (work->status != BRAID_OK) {
+      return work->status;
+    }
+  }
+  return BRAID_OK;
+}
+
+void Server::Track(std::shared_ptr<Work> work, braid_status status) {
+  work->status = status;
+  if (status != BRAID_OK || !work->fence) {
+    const std::string text = ErrorSink::Take();
+    Keep(work->id, {nullptr, nullptr, nullptr, work});
+    return Finished(work->id, status, text, 0, 0);
+  }
+  Keep(work->id, {nullptr, nullptr, nullptr, work});
+  work->fence.OnReady(
+      [](void* argument, braid_status) {
+        // Text and times are asked for on the sender's thread: here nothing may block.
+        auto* w = static_cast<Work*>(argument);
+        w->server->sender_.Push([w] {
+          braid_completion end = BRAID_COMPLETION_INIT;
+          if (auto completion = w->fence.Completion(); completion.ok()) {
+            end = *completion;
+          } else {
+            end.status = FromAbsl(completion.status());
+          }
+          (void)w->server->channel_.Send(Op::kEvent, w->id,
+                                         Writer()
+                                             .Put(end.status)
+                                             .Put(end.start_ns)
+                                             .Put(end.end_ns)
+                                             .Text({end.text.ptr, end.text.ptr == nullptr ? 0 : end.text.len})
+                                             .data());
+        });
+      },
+      work.get());
+}
+
+void Server::Submit(uint64_t id, const std::string& payload) {
+  Reader in(payload);
+  auto work = std::make_shared<Work>();
+  work->server = this;
+  work->id = id;
+  const auto exec = Find(in.Get<uint64_t>()).exec;
+  auto submit = in.Get<braid_submit>();
+  const auto workspace = Find(in.Get<uint64_t>()).buffer;
+  std::vector<braid_fence*> waits;
+  std::vector<std::shared_ptr<Work>> keep;
+  ErrorSink::Clear();
+  braid_status status = Waits(in, &waits, &keep);
+  Bindings bindings;
+  ReadBindings(in, &bindings);
+  submit.bindings = bindings.list.data();
+  submit.binding_count = static_cast<uint32_t>(bindings.list.size());
+  submit.binding_stride = sizeof(braid_binding);
+  submit.waits = waits.data();
+  submit.wait_count = static_cast<uint32_t>(waits.size());
+  submit.workspace = workspace == nullptr ? nullptr : workspace->get();
+  if (status == BRAID_OK)
+    status = exec == nullptr ? BRAID_INVALID_ARGUMENT : exec->Submit(submit, &work->fence);
+  Track(std::move(work), status);
+}
+
+void Server::Transfer(uint64_t id, const std::string& payload) {
+  Reader in(payload);
+  auto work = std::make_shared<Work>();
+  work->server = this;
+  work->id = id;
+  const auto device = Find(in.Get<uint64_t>()).device;
+  const auto from_device = Find(in.Get<uint64_t>()).device;
+  const auto to = Find(in.Get<uint64_t>()).buffer, from = Find(in.Get<uint64_t>()).buffer;
+  work->staging = BlockOf(in.Get<uint64_t>());
+  auto transfer = in.Get<braid_transfer>();
+  std::vector<braid_fence*> waits;
+  std::vector<std::shared_ptr<Work>> keep;
+  ErrorSink::Clear();
+  braid_status status = Waits(in, &waits, &keep);
+  transfer.to = to == nullptr ? nullptr : to->get();
+  transfer.from = from == nullptr ? nullptr : from->get();
+  transfer.from_device = from_device == nullptr ? nullptr : from_device->get();
+  transfer.host = work->staging == nullptr ? nullptr : work->staging->data();
+  transfer.waits = waits.data();
+  transfer.wait_count = static_cast<uint32_t>(waits.size());
+  if (status == BRAID_OK)
+    status = device == nullptr ? BRAID_INVALID_ARGUMENT : device->Transfer(transfer, &work->fence);
+  Track(std::move(work), status);
+}
+
+}  // namespace
+}  // namespace braid::isolate
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: braid-plugin-host LIBRARY [CACHE_FOLDER]; Braid starts it by itself\n");
+    return 2;
+  }
+  // The host's end is this process's end.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == 1) return 1;
+  auto* server = new braid::isolate::Server(3, argv[1], argc > 2 ? argv[2] : "");
+  const int result = server->Run();
+  // Threads of the plugin may still run: no destructor waits for them.
+  _exit(result);
+}
