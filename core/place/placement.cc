@@ -2,6 +2,7 @@
 #include "core/place/placement.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -285,6 +286,14 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
       auto verdicts = devices[d]->Query(*view, options.compile);
       if (!verdicts.ok()) return verdicts.status();
       said.verdicts = *std::move(verdicts);
+      // Plugins do not see graphs in attributes, and would compute as if there were none.
+      for (NodeId n = 0; n < graph.nodes.size(); ++n)
+        for (const Attribute& a : graph.nodes[n].attributes)
+          if (a.kind == Attribute::kGraph && !graph.nodes[n].is_host) {
+            braid_verdict& verdict = said.verdicts[n];
+            verdict.code = BRAID_NO_ATTRIBUTE;
+            std::snprintf(verdict.detail, sizeof verdict.detail, "attribute '%s' is a graph", a.name.c_str());
+          }
       FillCosts(graph, *view, options.compile, &said);
       placement.devices.push_back(std::move(said));
     }
