@@ -193,6 +193,7 @@ def messages(braid: Command) -> None:
         (["run", model, "--input", "x"], ["has no '='"]),
         (["run", model, "--shape", "x=3xq"], ["'q' is no extent"]),
         (["run", model, "--symbol", "N"], ["SYMBOL=EXTENT"]),
+        (["run", model, "--symbol", "n=3"], ["no input has an extent named 'n'", "did you mean 'N'?"]),
         (["run", model, "--precision", "exactly"], ["exactly", "balanced"]),
         (["run", model, "--device", "nothere"], ["'nothere'", "reference:0"]),
         (["run", model, "--output-dir", "text.onnx"], ["text.onnx"]),

@@ -134,6 +134,12 @@ std::vector<HostData> MakeInputs(const LoadedGraph& graph, const InputOptions& o
   const std::vector<std::string> names = NamesOf(graph.inputs());
   std::map<std::string, std::string> files, shapes;
   std::map<std::string, int64_t> symbols;
+  std::vector<std::string> known;  // symbols of the inputs, each once
+  for (const graph_value_info& info : graph.inputs())
+    for (int32_t i = 0; i < info.rank; ++i)
+      if (const char* symbol = info.symbols[i];
+          symbol != nullptr && *symbol != 0 && std::find(known.begin(), known.end(), symbol) == known.end())
+        known.push_back(symbol);
   for (const std::string& text : options.files) files.insert(Split(text, names, "--input"));
   for (const std::string& text : options.shapes) shapes.insert(Split(text, names, "--shape"));
   for (const std::string& text : options.symbols) {
@@ -141,7 +147,12 @@ std::vector<HostData> MakeInputs(const LoadedGraph& graph, const InputOptions& o
     std::vector<int64_t> extent =
         at == std::string::npos ? std::vector<int64_t>() : ParseShape(text.substr(at + 1));
     if (extent.size() != 1) throw UsageError(fmt::format("--symbol '{}' is not SYMBOL=EXTENT", text));
-    symbols[text.substr(0, at)] = extent[0];
+    const std::string symbol = text.substr(0, at);
+    if (std::find(known.begin(), known.end(), symbol) == known.end())
+      throw UsageError(fmt::format("--symbol: no input has an extent named '{}'{}; there are {}", symbol,
+                                   NearestMatch(symbol, known),
+                                   known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+    symbols[symbol] = extent[0];
   }
   std::vector<HostData> inputs;
   for (const graph_value_info& info : graph.inputs()) {
