@@ -144,6 +144,7 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   friend class Device;
   std::unique_ptr<HostTable> host_;
   std::shared_ptr<PluginLayer> layer_;      // around the plugin's own table, or null
+  std::shared_ptr<PluginLayer> outer_;      // around that: the checked layer of an isolated plugin
   const braid_plugin* original_ = nullptr;  // what the functions of the outermost table take
   braid_plugin plugin_fns_{};
   braid_device_fns device_fns_{};

@@ -129,6 +129,11 @@ absl::StatusOr<std::shared_ptr<Plugin>> Plugin::Load(const std::string& library,
     plugin->isolated_ = true;
     plugin->layer_ = *std::move(layer);
     if (absl::Status s = plugin->Adopt(plugin->layer_->table(), options); !s.ok()) return s;
+    if (options.check) {
+      plugin->host_ = std::make_unique<HostTable>(plugin->id_, options.cache_dir);
+      plugin->outer_ = MakeCheckedLayer(plugin->layer_->table(), plugin->host_.get());
+      if (absl::Status s = plugin->Adopt(plugin->outer_->table(), options); !s.ok()) return s;
+    }
     return plugin;
   }
   // Never closed: threads and thread-local objects of a plugin outlive every promise it makes.
@@ -239,7 +244,9 @@ std::string Plugin::description() const {
   return out;
 }
 
-uint64_t Plugin::violations() const { return layer_ == nullptr ? 0 : layer_->violations(); }
+uint64_t Plugin::violations() const {
+  return (layer_ == nullptr ? 0 : layer_->violations()) + (outer_ == nullptr ? 0 : outer_->violations());
+}
 
 const void* Plugin::Extension(const char* id) const {
   if (plugin_fns_.get_extension == nullptr) return nullptr;

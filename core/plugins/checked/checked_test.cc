@@ -7,7 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
+#include <functional>
+#include <utility>
 
 #include "core/plugins/host.h"
 #include "core/plugins/testing.h"
@@ -24,10 +25,15 @@ class Checked : public ::testing::Test {
  protected:
   Checked() {
     SetLogSink(
-        [](void* lines, int32_t, std::string_view, std::string_view text) {
-          static_cast<std::vector<std::string>*>(lines)->emplace_back(text);
+        [](void* self, int32_t, std::string_view, std::string_view text) {
+          auto* test = static_cast<Checked*>(self);
+          if (text.substr(0, 3) == "in ") {
+            if (auto nested = std::exchange(test->nested_, nullptr)) nested();
+          } else {
+            test->lines_.emplace_back(text);
+          }
         },
-        &lines_);
+        this);
   }
   ~Checked() override { SetLogSink(nullptr, nullptr); }
 
@@ -86,6 +92,7 @@ class Checked : public ::testing::Test {
   }
 
   std::vector<std::string> lines_;
+  std::function<void()> nested_;  // done once, within the call that the fixture logs from
   Graph graph_ = ChainGraph();
   std::shared_ptr<Device> device_;
   braid_plugin fns_{};
@@ -151,6 +158,51 @@ TEST_F(Checked, Abi003HandleOfAnotherPlugin) {
   bindings_[0].buffer = foreign.get();
   EXPECT_EQ(Run(), BRAID_INVALID_ARGUMENT);
   EXPECT_TRUE(Only("ABI-003"));
+  Close();
+}
+
+TEST_F(Checked, Abi004TwoCallsForAQueue) {
+  Open("chatty");
+  nested_ = [&] { EXPECT_EQ(Run(), BRAID_OK); };
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_TRUE(Only("ABI-004", "queue 0"));
+  submit_.queue = 1;
+  nested_ = [&] {
+    submit_.queue = 0;  // another queue may be used meanwhile
+    EXPECT_EQ(Run(), BRAID_OK);
+  };
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_EQ(lines_.size(), 1u);
+  Close();
+}
+
+TEST_F(Checked, Abi005TwoCallsForAnObject) {
+  Open("chatty");
+  braid_buffer* buffer = Alloc(64, BRAID_BUFFER_MAPPABLE);
+  void* mapped = nullptr;
+  nested_ = [&] {
+    void* again = nullptr;
+    fns_.device->map(device_->get(), buffer, 0, 8, &again);
+  };
+  fns_.device->map(device_->get(), buffer, 0, 8, &mapped);
+  EXPECT_TRUE(Only("ABI-005"));
+  fns_.device->unmap(device_->get(), buffer);
+  fns_.device->buffer_free(device_->get(), buffer);
+  Close();
+}
+
+TEST_F(Checked, Abi017WorkspaceTooSmall) {
+  Open("workspace");
+  EXPECT_EQ(Run(), BRAID_INVALID_ARGUMENT);
+  EXPECT_TRUE(Only("ABI-017", "has 0 bytes, the run needs 32"));
+  braid_buffer* workspace = Alloc(40);
+  submit_.workspace = workspace;
+  submit_.workspace_offset = 16;
+  EXPECT_EQ(Run(), BRAID_INVALID_ARGUMENT);
+  submit_.workspace_offset = 8;
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_EQ(lines_.size(), 2u);
+  fns_.device->buffer_free(device_->get(), workspace);
   Close();
 }
 

@@ -23,8 +23,9 @@ using testing::ChainGraph;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::shared_ptr<Device> Isolated(const std::string& fault = "") {
+std::shared_ptr<Device> Isolated(const std::string& fault = "", bool check = false) {
   Plugin::LoadOptions options;
+  options.check = check;
   options.isolate = true;
   auto plugin = Plugin::Load(testing::FixtureLibrary("good"), options);
   EXPECT_TRUE(plugin.ok()) << plugin.status();
@@ -113,6 +114,19 @@ TEST_F(Isolation, GivesTheSameResultsAsInProcess) {
     ASSERT_TRUE(add.Run({x, 2, 3, 4}, &result).ok());
     EXPECT_THAT(result, ElementsAre(x + 10, 22, 13, 24));  // with a constant that the host has
   }
+}
+
+TEST_F(Isolation, UnderTheCheckedLayer) {
+  auto s = std::make_unique<Segment>(1, "", true);
+  ASSERT_TRUE(s->status.ok()) << s->status;
+  std::array<float, 4> result{};
+  ASSERT_TRUE(s->Run({1, 2, 3, 4}, &result).ok());
+  EXPECT_THAT(result, ElementsAre(11, 22, 13, 24));
+  const auto plugin = s->device->plugin();
+  EXPECT_EQ(plugin->violations(), 0u);
+  s->dims[1] = 3;
+  (void)s->Run({1, 2, 3, 4}, &result);
+  EXPECT_GT(plugin->violations(), 0u);
 }
 
 TEST_F(Isolation, CallsCross) {
