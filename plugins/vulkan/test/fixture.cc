@@ -25,12 +25,15 @@ TestHost::TestHost() {
     Of(host)->log += std::string(text.ptr, text.len) + "\n";
     if (level == BRAID_LOG_ERROR) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.len), text.ptr);
   };
-  table_.set_error = [](const braid_host* host, braid_str text) { Of(host)->error.assign(text.ptr, text.len); };
+  table_.set_error = [](const braid_host* host, braid_str text) {
+    Of(host)->error.assign(text.ptr, text.len);
+  };
   table_.now = [](const braid_host*) -> uint64_t {
     return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   };
   table_.concurrency = [](const braid_host*) -> uint32_t { return 1; };
-  table_.constant = [](const braid_host*, const braid_graph* view, uint32_t value, braid_bytes* out, void** token) -> braid_status {
+  table_.constant = [](const braid_host*, const braid_graph* view, uint32_t value, braid_bytes* out,
+                       void** token) -> braid_status {
     const auto& constants = static_cast<Graph*>(view->host_data)->constants;
     auto it = constants.find(value);
     if (it == constants.end()) return BRAID_INVALID_ARGUMENT;
@@ -83,8 +86,8 @@ uint32_t Graph::Constant(const Array& array) {
   return index;
 }
 
-void Graph::Node(const std::string& op, int32_t version, std::vector<uint32_t> inputs, std::vector<uint32_t> outputs,
-                 const std::map<std::string, Attribute>& attributes) {
+void Graph::Node(const std::string& op, int32_t version, std::vector<uint32_t> inputs,
+                 std::vector<uint32_t> outputs, const std::map<std::string, Attribute>& attributes) {
   braid_node node{};
   node.op = Chars(op);
   node.version = node.min_version = version;
@@ -144,7 +147,8 @@ const braid_graph* Graph::view() {
 
 std::vector<int64_t> Graph::DimsOf(uint32_t value) const {
   std::vector<int64_t> dims;
-  for (int32_t i = 0; i < values_[value].rank; ++i) dims.push_back(dims_[values_[value].dims + static_cast<uint32_t>(i)].value);
+  for (int32_t i = 0; i < values_[value].rank; ++i)
+    dims.push_back(dims_[values_[value].dims + static_cast<uint32_t>(i)].value);
   return dims;
 }
 
@@ -154,10 +158,14 @@ uint64_t Graph::BytesOf(uint32_t value) const {
   switch (values_[value].type) {
     case kU8:
     case kI8:
-    case kBool: return n;
-    case kHalf: return 2 * n;
-    case kI64: return 8 * n;
-    default: return 4 * n;
+    case kBool:
+      return n;
+    case kHalf:
+      return 2 * n;
+    case kI64:
+      return 8 * n;
+    default:
+      return 4 * n;
   }
 }
 
@@ -166,7 +174,8 @@ const braid_plugin* VulkanTest::plugin_ = nullptr;
 braid_device* VulkanTest::device_ = nullptr;
 
 braid_status (*PluginEntry())(uint32_t, const braid_host*, const braid_plugin**) {
-  void* library = dlopen(BRAID_TEST_BINARY_DIR "/lib/braid/plugins/libbraid_vulkan.so", RTLD_NOW | RTLD_LOCAL);
+  void* library =
+      dlopen(BRAID_TEST_BINARY_DIR "/lib/braid/plugins/libbraid_vulkan.so", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     std::fprintf(stderr, "%s\n", dlerror());
     return nullptr;
@@ -204,7 +213,8 @@ braid_verdict VulkanTest::Judge(Graph& graph) {
   const braid_graph* view = graph.view();
   std::vector<braid_verdict> verdicts(view->node_count);
   braid_compile_options options = BRAID_COMPILE_OPTIONS_INIT;
-  EXPECT_EQ(plugin_->device->query(device_, view, &options, verdicts.data(), sizeof(braid_verdict)), BRAID_OK) << host_->error;
+  EXPECT_EQ(plugin_->device->query(device_, view, &options, verdicts.data(), sizeof(braid_verdict)), BRAID_OK)
+      << host_->error;
   return verdicts[0];
 }
 
@@ -213,7 +223,8 @@ std::map<uint32_t, Array> VulkanTest::Run(Graph& graph, const std::map<uint32_t,
   const braid_graph* view = graph.view();
   std::vector<braid_verdict> verdicts(view->node_count);
   braid_compile_options options = BRAID_COMPILE_OPTIONS_INIT;
-  EXPECT_EQ(fns.query(device_, view, &options, verdicts.data(), sizeof(braid_verdict)), BRAID_OK) << host_->error;
+  EXPECT_EQ(fns.query(device_, view, &options, verdicts.data(), sizeof(braid_verdict)), BRAID_OK)
+      << host_->error;
   std::map<uint32_t, Array> outputs;
   for (const auto& verdict : verdicts) {
     EXPECT_EQ(verdict.code, BRAID_YES) << verdict.detail;
@@ -262,7 +273,9 @@ std::map<uint32_t, Array> VulkanTest::Run(Graph& graph, const std::map<uint32_t,
   submit.binding_count = static_cast<uint32_t>(bindings.size());
   submit.binding_stride = sizeof(braid_binding);
   uint64_t workspace = 0;
-  EXPECT_EQ(plugin_->exec->workspace_size(exec, bindings.data(), submit.binding_count, sizeof(braid_binding), &workspace), BRAID_OK);
+  EXPECT_EQ(plugin_->exec->workspace_size(exec, bindings.data(), submit.binding_count, sizeof(braid_binding),
+                                          &workspace),
+            BRAID_OK);
   if (workspace > 0) {
     braid_buffer_desc desc = BRAID_BUFFER_DESC_INIT;
     desc.bytes = workspace;
@@ -291,8 +304,9 @@ std::map<uint32_t, Array> VulkanTest::Run(Graph& graph, const std::map<uint32_t,
   return outputs;
 }
 
-Array VulkanTest::One(const std::string& op, int32_t version, const std::vector<Array>& inputs, int32_t type, std::vector<int64_t> dims,
-                      const std::map<std::string, Attribute>& attributes, std::vector<bool> constant) {
+Array VulkanTest::One(const std::string& op, int32_t version, const std::vector<Array>& inputs, int32_t type,
+                      std::vector<int64_t> dims, const std::map<std::string, Attribute>& attributes,
+                      std::vector<bool> constant) {
   Graph graph;
   std::vector<uint32_t> values;
   std::map<uint32_t, Array> given;
@@ -314,7 +328,8 @@ void ExpectNear(const Array& got, const std::vector<float>& want, float relative
   ASSERT_EQ(values.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) {
     if (std::isnan(want[i]) || std::isinf(want[i])) {
-      EXPECT_TRUE(std::isnan(want[i]) ? std::isnan(values[i]) : values[i] == want[i]) << i << ": " << values[i];
+      EXPECT_TRUE(std::isnan(want[i]) ? std::isnan(values[i]) : values[i] == want[i])
+          << i << ": " << values[i];
     } else {
       EXPECT_NEAR(values[i], want[i], absolute + relative * std::fabs(want[i])) << "element " << i;
     }

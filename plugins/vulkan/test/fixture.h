@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The plugin through its C tables: a small host that counts errors, a builder of graphs, a device and runs on it.
+// The plugin through its C tables: a small host that counts errors, a builder of graphs, a device and runs on
+// it.
 #ifndef BRAID_PLUGINS_VULKAN_TEST_FIXTURE_H_
 #define BRAID_PLUGINS_VULKAN_TEST_FIXTURE_H_
 
@@ -16,7 +17,8 @@
 
 namespace braid::vulkan {
 
-// A host with nothing but what the plugin needs; constants are those of the one Graph that host_data points to.
+// A host with nothing but what the plugin needs; constants are those of the one Graph that host_data points
+// to.
 class TestHost {
  public:
   TestHost();
@@ -48,8 +50,12 @@ Array Make(int32_t type, std::vector<int64_t> dims, const std::vector<T>& values
   if (!values.empty()) std::memcpy(a.bytes.data(), values.data(), a.bytes.size());
   return a;
 }
-inline Array F(std::vector<int64_t> dims, const std::vector<float>& values) { return Make(kFloat, std::move(dims), values); }
-inline Array I(std::vector<int64_t> dims, const std::vector<int64_t>& values) { return Make(kI64, std::move(dims), values); }
+inline Array F(std::vector<int64_t> dims, const std::vector<float>& values) {
+  return Make(kFloat, std::move(dims), values);
+}
+inline Array I(std::vector<int64_t> dims, const std::vector<int64_t>& values) {
+  return Make(kI64, std::move(dims), values);
+}
 // Values between -1 and 1 that repeat for a seed.
 Array Random(std::vector<int64_t> dims, uint32_t seed);
 
@@ -57,12 +63,16 @@ using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>
 
 class Graph {
  public:
-  uint32_t Input(int32_t type, std::vector<int64_t> dims) { return Value(type, std::move(dims), BRAID_VALUE_INPUT); }
+  uint32_t Input(int32_t type, std::vector<int64_t> dims) {
+    return Value(type, std::move(dims), BRAID_VALUE_INPUT);
+  }
   uint32_t Constant(const Array& array);
   uint32_t Inner(int32_t type, std::vector<int64_t> dims) { return Value(type, std::move(dims), 0); }
-  uint32_t Output(int32_t type, std::vector<int64_t> dims) { return Value(type, std::move(dims), BRAID_VALUE_OUTPUT); }
-  void Node(const std::string& op, int32_t version, std::vector<uint32_t> inputs, std::vector<uint32_t> outputs,
-            const std::map<std::string, Attribute>& attributes = {});
+  uint32_t Output(int32_t type, std::vector<int64_t> dims) {
+    return Value(type, std::move(dims), BRAID_VALUE_OUTPUT);
+  }
+  void Node(const std::string& op, int32_t version, std::vector<uint32_t> inputs,
+            std::vector<uint32_t> outputs, const std::map<std::string, Attribute>& attributes = {});
   const braid_graph* view();
   uint64_t BytesOf(uint32_t value) const;
   std::vector<int64_t> DimsOf(uint32_t value) const;
@@ -93,8 +103,9 @@ class VulkanTest : public ::testing::Test {
   // Compiles and runs; arrays of the inputs by value, in any order. Fails the test if anything does.
   std::map<uint32_t, Array> Run(Graph& graph, const std::map<uint32_t, Array>& inputs);
   // One node whose inputs are all run-time values, or constants where `constant` says.
-  Array One(const std::string& op, int32_t version, const std::vector<Array>& inputs, int32_t type, std::vector<int64_t> dims,
-            const std::map<std::string, Attribute>& attributes = {}, std::vector<bool> constant = {});
+  Array One(const std::string& op, int32_t version, const std::vector<Array>& inputs, int32_t type,
+            std::vector<int64_t> dims, const std::map<std::string, Attribute>& attributes = {},
+            std::vector<bool> constant = {});
 
   static TestHost* host_;
   static const braid_plugin* plugin_;
@@ -104,7 +115,8 @@ class VulkanTest : public ::testing::Test {
 // What dlsym finds in the built plugin.
 braid_status (*PluginEntry())(uint32_t, const braid_host*, const braid_plugin**);
 // Relative 1e-5 or absolute 1e-6, NaN equal to NaN.
-void ExpectNear(const Array& got, const std::vector<float>& want, float relative = 1e-5f, float absolute = 1e-6f);
+void ExpectNear(const Array& got, const std::vector<float>& want, float relative = 1e-5f,
+                float absolute = 1e-6f);
 
 }  // namespace braid::vulkan
 

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Operators against plain loops in double precision and the C library's mathematics.
+#include <chrono>
+#include <cmath>
+#include <functional>
+
+#include "plugins/vulkan/test/fixture.h"
+
+namespace braid::vulkan {
+namespace {
+
+using OperatorTest = VulkanTest;
+
+std::vector<float> Map(const std::vector<float>& x, const std::function<double(double)>& f) {
+  std::vector<float> y;
+  for (float v : x) y.push_back(static_cast<float>(f(v)));
+  return y;
+}
+
+TEST_F(OperatorTest, UnaryFunctionsAreExactToAFewUlp) {
+  std::vector<float> wide, unit, positive, above_one;
+  for (int i = -400; i <= 400; ++i) wide.push_back(static_cast<float>(i) * 0.217f);
+  for (int i = -100; i <= 100; ++i) unit.push_back(static_cast<float>(i) * 0.0099f);
+  for (int i = 1; i <= 300; ++i) positive.push_back(std::exp(static_cast<float>(i - 150) * 0.5f));
+  for (int i = 1; i <= 300; ++i) above_one.push_back(1.0f + std::exp(static_cast<float>(i - 150) * 0.1f));
+  wide.insert(wide.end(), {1e5f, 3.7e7f, -123456.0f, 1e30f, -2.5e20f, 0.0f});
+  struct Case {
+    const char* op;
+    int32_t version;
+    const std::vector<float>* x;
+    double (*f)(double);
+  };
+  const Case cases[] = {
+      {"Exp", 13, &wide, [](double x) { return std::exp(x); }},
+      {"Log", 13, &positive, [](double x) { return std::log(x); }},
+      {"Sin", 22, &wide, [](double x) { return std::sin(x); }},
+      {"Cos", 22, &wide, [](double x) { return std::cos(x); }},
+      {"Tan", 22, &unit, [](double x) { return std::tan(x); }},
+      {"Asin", 22, &unit, [](double x) { return std::asin(x); }},
+      {"Acos", 22, &unit, [](double x) { return std::acos(x); }},
+      {"Atan", 22, &wide, [](double x) { return std::atan(x); }},
+      {"Sinh", 22, &unit, [](double x) { return std::sinh(x); }},
+      {"Cosh", 22, &unit, [](double x) { return std::cosh(x); }},
+      {"Asinh", 22, &wide, [](double x) { return std::asinh(x); }},
+      {"Acosh", 22, &above_one, [](double x) { return std::acosh(x); }},
+      {"Atanh", 22, &unit, [](double x) { return std::atanh(x); }},
+      {"Tanh", 13, &wide, [](double x) { return std::tanh(x); }},
+      {"Erf", 13, &wide, [](double x) { return std::erf(x); }},
+      {"Sqrt", 13, &positive, [](double x) { return std::sqrt(x); }},
+      {"Reciprocal", 13, &positive, [](double x) { return 1 / x; }},
+      {"Sigmoid", 13, &wide, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {"Softplus", 22, &unit, [](double x) { return std::log1p(std::exp(x)); }},
+      {"Mish", 22, &unit, [](double x) { return x * std::tanh(std::log1p(std::exp(x))); }},
+      {"Gelu", 20, &unit, [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }},
+      {"Relu", 14, &wide, [](double x) { return x < 0 ? 0 : x; }},
+      {"HardSwish", 22, &wide, [](double x) { return x * std::max(0.0, std::min(1.0, x / 6 + 0.5)); }},
+      {"HardSigmoid", 22, &wide,
+       [](double x) { return std::max(0.0, std::min(1.0, static_cast<double>(0.2f) * x + 0.5)); }},
+      {"LeakyRelu", 16, &wide, [](double x) { return x < 0 ? static_cast<double>(0.01f) * x : x; }},
+      {"Elu", 22, &wide, [](double x) { return x < 0 ? std::expm1(x) : x; }},
+      {"Abs", 13, &wide, [](double x) { return std::fabs(x); }},
+      {"Neg", 13, &wide, [](double x) { return -x; }},
+      {"Floor", 13, &wide, [](double x) { return std::floor(x); }},
+      {"Ceil", 13, &wide, [](double x) { return std::ceil(x); }},
+      {"Round", 22, &wide, [](double x) { return std::nearbyint(x); }},
+      {"Sign", 13, &wide, [](double x) { return x > 0 ? 1.0 : (x < 0 ? -1.0 : 0.0); }},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.op);
+    int64_t n = static_cast<int64_t>(c.x->size());
+    ExpectNear(One(c.op, c.version, {F({n}, *c.x)}, kFloat, {n}), Map(*c.x, c.f), 6e-7f, 2e-37f);
+  }
+}
+
+TEST_F(OperatorTest, SpecialValues) {
+  float inf = INFINITY, nan = NAN;
+  ExpectNear(One("Exp", 13, {F({4}, {inf, -inf, nan, 0})}, kFloat, {4}), {inf, 0, nan, 1});
+  ExpectNear(One("Log", 13, {F({4}, {0, -1, inf, nan})}, kFloat, {4}), {-inf, nan, inf, nan});
+  ExpectNear(One("Tanh", 13, {F({3}, {inf, -inf, nan})}, kFloat, {3}), {1, -1, nan});
+  ExpectNear(One("Pow", 15, {F({6}, {-2, 0, -8, 2, inf, 0}), F({6}, {3, 0, 0.5f, -1, -1, -1})}, kFloat, {6}),
+             {-8, 1, nan, 0.5f, 0, inf});
+  ExpectNear(One("Max", 13, {F({3}, {nan, 1, 2}), F({3}, {1, nan, 3})}, kFloat, {3}), {nan, nan, 3});
+  ExpectNear(One("Sub", 14, {F({2}, {nan, inf}), F({2}, {nan, inf})}, kFloat, {2}), {nan, nan});
+}
+
+TEST_F(OperatorTest, BroadcastOfThreeDimensions) {
+  Array a = Random({3, 1, 5}, 1), b = Random({4, 1}, 2);
+  auto x = a.as<float>(), z = b.as<float>();
+  std::vector<float> want;
+  for (int i = 0; i < 3; ++i)
+    for (int j = 0; j < 4; ++j)
+      for (int k = 0; k < 5; ++k) want.push_back(x[i * 5 + k] * z[j]);
+  ExpectNear(One("Mul", 14, {a, b}, kFloat, {3, 4, 5}), want, 0, 0);
+}
+
+TEST_F(OperatorTest, IntegersComparisonAndWhere) {
+  int64_t big = int64_t{1} << 40;
+  EXPECT_EQ(One("Add", 14, {I({3}, {big, -5, 7}), I({1}, {3})}, kI64, {3}).as<int64_t>(),
+            (std::vector<int64_t>{big + 3, -2, 10}));
+  EXPECT_EQ(One("Div", 14, {I({3}, {-7, 7, 9}), I({1}, {2})}, kI64, {3}).as<int64_t>(),
+            (std::vector<int64_t>{-3, 3, 4}));
+  EXPECT_EQ(One("Mod", 28, {I({2}, {-7, 7}), I({1}, {3})}, kI64, {2}).as<int64_t>(),
+            (std::vector<int64_t>{2, 1}));
+  Array less = One("Less", 13, {F({4}, {1, 2, 3, NAN}), F({1}, {2.5f})}, kBool, {4});
+  EXPECT_EQ(less.bytes, (std::vector<uint8_t>{1, 1, 0, 0}));
+  ExpectNear(One("Where", 16, {less, F({4}, {1, 2, 3, 4}), F({1}, {9})}, kFloat, {4}), {1, 2, 9, 9});
+  EXPECT_EQ(One("Cast", 28, {F({4}, {1.9f, -1.9f, 0, 300})}, kI32, {4}).as<int32_t>(),
+            (std::vector<int32_t>{1, -1, 0, 300}));
+  EXPECT_EQ(One("Not", 1, {less}, kBool, {4}).bytes, (std::vector<uint8_t>{0, 0, 1, 1}));
+  ExpectNear(One("Clip", 13, {F({3}, {-1, 0.5f, 7}), F({}, {0}), F({}, {6})}, kFloat, {3}), {0, 0.5f, 6});
+}
+
+TEST_F(OperatorTest, HalfRoundsToEven) {
+  Array x = Make<uint16_t>(kHalf, {4}, {0x3c00, 0x0001, 0x7bff, 0x3555});  // 1, 2^-24, 65504, 0.33325
+  ExpectNear(One("Cast", 28, {x}, kFloat, {4}), {1.0f, 5.9604645e-8f, 65504.0f, 0.333251953125f}, 0, 0);
+  Array back =
+      One("Cast", 28, {F({5}, {1.00048828125f, 65520.0f, 65519.0f, 2.98e-8f, 1.0014648f})}, kHalf, {5});
+  EXPECT_EQ(back.as<uint16_t>(), (std::vector<uint16_t>{0x3c00, 0x7c00, 0x7bff, 0x0000, 0x3c02}));
+}
+
+TEST_F(OperatorTest, MatMulOfAwkwardSizes) {
+  for (auto [m, k, n] :
+       {std::array<int, 3>{1, 1, 1}, {5, 7, 3}, {17, 33, 9}, {64, 64, 64}, {1, 130, 259}, {9, 4, 300}}) {
+    for (bool constant : {false, true}) {
+      Array a = Random({2, m, k}, 3), b = Random({k, n}, 4);
+      auto x = a.as<float>(), z = b.as<float>();
+      std::vector<float> want;
+      for (int t = 0; t < 2 * m; ++t)
+        for (int j = 0; j < n; ++j) {
+          double sum = 0;
+          for (int i = 0; i < k; ++i) sum += static_cast<double>(x[t * k + i]) * z[i * n + j];
+          want.push_back(static_cast<float>(sum));
+        }
+      ExpectNear(One("MatMul", 13, {a, b}, kFloat, {2, m, n}, {}, {false, constant}), want, 1e-5f, 1e-5f);
+    }
+  }
+}
+
+TEST_F(OperatorTest, GemmTransposedWithBias) {
+  Array a = Random({6, 5}, 5), b = Random({7, 6}, 6), c = Random({7}, 7);
+  auto x = a.as<float>(), z = b.as<float>(), w = c.as<float>();
+  std::vector<float> want;
+  for (int i = 0; i < 5; ++i)
+    for (int j = 0; j < 7; ++j) {
+      double sum = 0;
+      for (int k = 0; k < 6; ++k) sum += static_cast<double>(x[k * 5 + i]) * z[j * 6 + k];
+      want.push_back(static_cast<float>(0.5 * sum + 2.0 * w[j]));
+    }
+  std::map<std::string, Attribute> attributes{
+      {"transA", int64_t{1}}, {"transB", int64_t{1}}, {"alpha", 0.5f}, {"beta", 2.0f}};
+  ExpectNear(One("Gemm", 13, {a, b, c}, kFloat, {5, 7}, attributes), want, 1e-5f, 1e-6f);
+}
+
+TEST_F(OperatorTest, ConvolutionsOfEveryKernel) {
+  struct Case {
+    int64_t channels, outputs, group, size, kernel, stride, dilation, pad;
+  };
+  const Case cases[] = {{3, 8, 1, 9, 3, 1, 1, 1}, {4, 6, 1, 10, 3, 2, 1, 1}, {8, 12, 1, 6, 1, 1, 1, 0},
+                        {5, 7, 1, 7, 1, 1, 1, 0}, {6, 6, 6, 9, 3, 1, 1, 1},  {6, 12, 6, 11, 5, 2, 1, 2},
+                        {4, 8, 2, 8, 3, 1, 2, 2}, {2, 3, 1, 12, 7, 3, 1, 3}, {4, 4, 4, 8, 3, 1, 2, 0}};
+  for (const Case& c : cases) {
+    for (bool constant : {false, true}) {
+      SCOPED_TRACE(testing::Message() << c.channels << "->" << c.outputs << " k" << c.kernel << " s"
+                                      << c.stride << " g" << c.group);
+      int64_t per = c.channels / c.group,
+              out = (c.size + 2 * c.pad - c.dilation * (c.kernel - 1) - 1) / c.stride + 1;
+      Array x = Random({2, c.channels, c.size, c.size}, 8),
+            w = Random({c.outputs, per, c.kernel, c.kernel}, 9), b = Random({c.outputs}, 10);
+      auto xs = x.as<float>(), ws = w.as<float>(), bs = b.as<float>();
+      std::vector<float> want;
+      for (int64_t n = 0; n < 2; ++n)
+        for (int64_t k = 0; k < c.outputs; ++k)
+          for (int64_t i = 0; i < out; ++i)
+            for (int64_t j = 0; j < out; ++j) {
+              double sum = bs[static_cast<size_t>(k)];
+              int64_t g = k / (c.outputs / c.group);
+              for (int64_t q = 0; q < per; ++q)
+                for (int64_t r = 0; r < c.kernel; ++r)
+                  for (int64_t s = 0; s < c.kernel; ++s) {
+                    int64_t h = i * c.stride - c.pad + r * c.dilation,
+                            v = j * c.stride - c.pad + s * c.dilation;
+                    if (h < 0 || v < 0 || h >= c.size || v >= c.size) continue;
+                    sum += static_cast<double>(xs[static_cast<size_t>(
+                               ((n * c.channels + g * per + q) * c.size + h) * c.size + v)]) *
+                           ws[static_cast<size_t>(((k * per + q) * c.kernel + r) * c.kernel + s)];
+                  }
+              want.push_back(static_cast<float>(sum));
+            }
+      using L = std::vector<int64_t>;
+      ExpectNear(One("Conv", 22, {x, w, b}, kFloat, {2, c.outputs, out, out},
+                     {{"strides", L{c.stride, c.stride}},
+                      {"dilations", L{c.dilation, c.dilation}},
+                      {"pads", L{c.pad, c.pad, c.pad, c.pad}},
+                      {"group", c.group}},
+                     {false, constant, constant}),
+                 want, 1e-5f, 1e-5f);
+    }
+  }
+}
+
+TEST_F(OperatorTest, ConvTransposeScatters) {
+  int64_t c = 3, k = 5, size = 4, kernel = 3, stride = 2, pad = 1,
+          out = stride * (size - 1) + kernel - 2 * pad;
+  Array x = Random({1, c, size, size}, 11), w = Random({c, k, kernel, kernel}, 12);
+  auto xs = x.as<float>(), ws = w.as<float>();
+  std::vector<double> sum(static_cast<size_t>(k * out * out));
+  for (int64_t q = 0; q < c; ++q)
+    for (int64_t h = 0; h < size; ++h)
+      for (int64_t v = 0; v < size; ++v)
+        for (int64_t o = 0; o < k; ++o)
+          for (int64_t r = 0; r < kernel; ++r)
+            for (int64_t s = 0; s < kernel; ++s) {
+              int64_t i = h * stride - pad + r, j = v * stride - pad + s;
+              if (i < 0 || j < 0 || i >= out || j >= out) continue;
+              sum[static_cast<size_t>((o * out + i) * out + j)] +=
+                  static_cast<double>(xs[static_cast<size_t>((q * size + h) * size + v)]) *
+                  ws[static_cast<size_t>(((q * k + o) * kernel + r) * kernel + s)];
+            }
+  using L = std::vector<int64_t>;
+  ExpectNear(One("ConvTranspose", 22, {x, w}, kFloat, {1, k, out, out},
+                 {{"strides", L{2, 2}}, {"pads", L{1, 1, 1, 1}}}, {false, true}),
+             std::vector<float>(sum.begin(), sum.end()), 1e-5f, 1e-5f);
+}
+
+TEST_F(OperatorTest, MovementOfEveryWidth) {
+  std::vector<int64_t> n{0, 1, 2, 3, 4, 5};
+  Array x = I({2, 3}, n);
+  using L = std::vector<int64_t>;
+  EXPECT_EQ(One("Transpose", 25, {x}, kI64, {3, 2}, {{"perm", L{1, 0}}}).as<int64_t>(),
+            (L{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(One("Slice", 13, {x, I({1}, {2}), I({1}, {-9}), I({1}, {1}), I({1}, {-2})}, kI64, {2, 2}, {},
+                {false, true, true, true, true})
+                .as<int64_t>(),
+            (L{2, 0, 5, 3}));
+  EXPECT_EQ(One("Concat", 13, {x, I({2, 1}, {8, 9})}, kI64, {2, 4}, {{"axis", int64_t{-1}}}).as<int64_t>(),
+            (L{0, 1, 2, 8, 3, 4, 5, 9}));
+  EXPECT_EQ(One("Gather", 13, {x, I({2}, {-1, 0})}, kI64, {2, 2}, {{"axis", int64_t{1}}}).as<int64_t>(),
+            (L{2, 0, 5, 3}));
+  Array u = Make<uint8_t>(kU8, {1, 3}, {7, 8, 9});
+  EXPECT_EQ(One("Expand", 13, {u, I({2}, {2, 3})}, kU8, {2, 3}, {}, {false, true}).bytes,
+            (std::vector<uint8_t>{7, 8, 9, 7, 8, 9}));
+  EXPECT_EQ(
+      One("Pad", 25, {u, I({4}, {0, 2, 0, 1})}, kU8, {1, 6}, {{"mode", "reflect"}}, {false, true}).bytes,
+      (std::vector<uint8_t>{9, 8, 7, 8, 9, 8}));
+  EXPECT_EQ(One("Tile", 13, {u, I({2}, {1, 2})}, kU8, {1, 6}, {}, {false, true}).bytes,
+            (std::vector<uint8_t>{7, 8, 9, 7, 8, 9}));
+}
+
+TEST_F(OperatorTest, ReductionsAndRows) {
+  Array x = F({2, 3}, {1, 2, 3, 4, 5, 9});
+  ExpectNear(One("ReduceMean", 18, {x, I({1}, {1})}, kFloat, {2, 1}, {}, {false, true}), {2, 6});
+  ExpectNear(One("ReduceMax", 20, {x, I({1}, {0})}, kFloat, {1, 3}, {}, {false, true}), {4, 5, 9});
+  ExpectNear(One("ReduceSum", 13, {x}, kFloat, {}, {{"keepdims", int64_t{0}}}), {24});
+  EXPECT_EQ(One("ArgMax", 13, {x}, kI64, {2, 1}, {{"axis", int64_t{1}}}).as<int64_t>(),
+            (std::vector<int64_t>{2, 2}));
+  std::vector<float> soft;
+  for (std::vector<double> row : {std::vector<double>{1, 2, 3}, {4, 5, 9}}) {
+    double sum = std::exp(row[0]) + std::exp(row[1]) + std::exp(row[2]);
+    for (double v : row) soft.push_back(static_cast<float>(std::exp(v) / sum));
+  }
+  ExpectNear(One("Softmax", 13, {x}, kFloat, {2, 3}), soft, 1e-6f, 0);
+  float s = std::sqrt(2.0f / 3.0f), d = std::sqrt(14.0f / 3.0f);
+  ExpectNear(One("LayerNormalization", 17, {x, F({3}, {1, 1, 2}), F({3}, {0, 1, 0})}, kFloat, {2, 3},
+                 {{"epsilon", 0.0f}}),
+             {-1 / s, 1, 2 / s, -2 / d, -1 / d + 1, 6 / d});
+  // A long sum keeps its precision.
+  std::vector<float> ones(1 << 20, 0.1f);
+  ExpectNear(One("ReduceSum", 13, {F({1 << 20}, ones)}, kFloat, {1}),
+             {static_cast<float>(0.1f * static_cast<double>(1 << 20))}, 3e-6f);
+}
+
+TEST_F(OperatorTest, PoolsAndResize) {
+  Array x = F({1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  using L = std::vector<int64_t>;
+  ExpectNear(One("MaxPool", 22, {x}, kFloat, {1, 1, 2, 2}, {{"kernel_shape", L{2, 2}}}), {5, 6, 8, 9});
+  ExpectNear(One("AveragePool", 22, {x}, kFloat, {1, 1, 2, 2},
+                 {{"kernel_shape", L{2, 2}}, {"strides", L{2, 2}}, {"pads", L{1, 1, 0, 0}}}),
+             {1, 2.5f, 5.5f, 7});
+  ExpectNear(One("GlobalAveragePool", 22, {x}, kFloat, {1, 1, 1, 1}), {5});
+  Array scales = F({4}, {1, 1, 2, 2}), none = F({0}, {});
+  Array image = F({1, 1, 2, 2}, {1, 2, 3, 4});
+  ExpectNear(One("Resize", 19, {image, none, scales}, kFloat, {1, 1, 4, 4}, {{"mode", "linear"}},
+                 {false, true, true}),
+             {1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4});
+  ExpectNear(One("Resize", 19, {image, none, scales}, kFloat, {1, 1, 4, 4}, {{"mode", "nearest"}},
+                 {false, true, true}),
+             {1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4});
+}
+
+TEST_F(OperatorTest, ASegmentOfSeveralNodesSharesItsWorkspace) {
+  Graph graph;
+  uint32_t x = graph.Input(kFloat, {4, 6}), y = graph.Output(kFloat, {24}), z = graph.Output(kFloat, {6, 4});
+  uint32_t now = x;
+  for (int i = 0; i < 6; ++i) {
+    uint32_t next = graph.Inner(kFloat, {4, 6});
+    graph.Node("Add", 14, {now, x}, {next});
+    now = next;
+  }
+  uint32_t t = graph.Inner(kFloat, {6, 4});
+  graph.Node("Transpose", 25, {now}, {t}, {{"perm", std::vector<int64_t>{1, 0}}});
+  graph.Node("Identity", 25, {t}, {z});
+  graph.Node("Reshape", 25, {now, graph.Constant(I({1}, {24}))}, {y});
+  Array in = Random({4, 6}, 13);
+  auto out = Run(graph, {{x, in}});
+  auto v = in.as<float>();
+  std::vector<float> want_y(24), want_z(24);
+  for (size_t i = 0; i < 24; ++i) {
+    float sum = v[i];
+    for (int k = 0; k < 6; ++k) sum += v[i];
+    want_y[i] = want_z[(i % 6) * 4 + i / 6] = sum;
+  }
+  ExpectNear(out[y], want_y, 0, 0);
+  ExpectNear(out[z], want_z, 0, 0);
+}
+
+TEST_F(OperatorTest, TensorsWithoutElements) {
+  EXPECT_TRUE(One("Relu", 14, {F({0, 3}, {})}, kFloat, {0, 3}).bytes.empty());
+  ExpectNear(One("ReduceSum", 13, {F({2, 0}, {}), I({1}, {1})}, kFloat, {2, 1}, {}, {false, true}), {0, 0});
+  ExpectNear(One("Concat", 13, {F({0}, {}), F({2}, {1, 2})}, kFloat, {2}, {{"axis", int64_t{0}}}), {1, 2});
+  ExpectNear(One("MatMul", 13, {F({2, 0}, {}), F({0, 2}, {})}, kFloat, {2, 2}), {0, 0, 0, 0});
+}
+
+}  // namespace
+}  // namespace braid::vulkan
