@@ -37,8 +37,8 @@ std::shared_ptr<Device> Isolated(const std::string& fault = "", bool check = fal
 
 // One node of ChainGraph on buffers of an isolated device.
 struct Segment {
-  explicit Segment(NodeId node, const std::string& fault = "")
-      : device(Isolated(fault)), graph(ChainGraph()) {
+  explicit Segment(NodeId node, const std::string& fault = "", bool check = false)
+      : device(Isolated(fault, check)), graph(ChainGraph()) {
     view = GraphView::Segment(graph, {node}, {});
     auto compiled = device->Compile(*view, {});
     status = compiled.status();
