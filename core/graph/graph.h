@@ -2,9 +2,10 @@
 //
 // The graph in memory: values, nodes, types, symbolic shapes. Knows no protobuf and no device.
 //
-// A Graph is self-contained. The body of a control-flow node (If, Loop, Scan, SequenceMap) is a Graph of its own whose
-// inputs are its formal inputs followed by the values that it captures; Body::captures names, for each of the latter,
-// the value of the enclosing graph. Every model is in the newest opset by the time that it is a Graph.
+// A Graph is self-contained. The body of a control-flow node (If, Loop, Scan, SequenceMap) is a Graph of its
+// own whose inputs are its formal inputs followed by the values that it captures; Body::captures names, for
+// each of the latter, the value of the enclosing graph. Every model is in the newest opset by the time that
+// it is a Graph.
 #ifndef BRAID_CORE_GRAPH_GRAPH_H_
 #define BRAID_CORE_GRAPH_GRAPH_H_
 
@@ -25,8 +26,8 @@ inline constexpr uint32_t kNone = 0xffffffffu;  // an absent optional input or o
 // Element types have the numbers of onnx.TensorProto.DataType.
 using ElementType = int32_t;
 
-// A known extent (value >= 0), or value -1 and a symbol (index into Graph::symbols) that equal dimensions share, or
-// value -1 and symbol -1 where nothing is known.
+// A known extent (value >= 0), or value -1 and a symbol (index into Graph::symbols) that equal dimensions
+// share, or value -1 and symbol -1 where nothing is known.
 struct Dim {
   int64_t value = -1;
   int32_t symbol = -1;
@@ -37,16 +38,17 @@ enum class ValueKind : uint8_t { kTensor = 0, kSequence = 1, kOptional = 2, kMap
 
 struct Type {
   ValueKind kind = ValueKind::kTensor;
-  ElementType element = 0;       // of the tensor; of a map: its key type; 0 if unknown
-  bool has_shape = false;        // false: rank unknown
-  std::vector<Dim> dims;         // of a tensor
-  std::shared_ptr<Type> item;    // of a sequence, optional or map
+  ElementType element = 0;     // of the tensor; of a map: its key type; 0 if unknown
+  bool has_shape = false;      // false: rank unknown
+  std::vector<Dim> dims;       // of a tensor
+  std::shared_ptr<Type> item;  // of a sequence, optional or map
   bool is_tensor() const { return kind == ValueKind::kTensor; }
-  bool is_static() const;        // a tensor with every extent known
+  bool is_static() const;  // a tensor with every extent known
 };
 
-// The bytes of an initializer, in ONNX's raw little-endian layout (types below a byte packed; strings as in plugin.h:
-// pairs of uint64 (offset, length), then the characters). Shared by every graph that uses it; a large one is mapped.
+// The bytes of an initializer, in ONNX's raw little-endian layout (types below a byte packed; strings as in
+// plugin.h: pairs of uint64 (offset, length), then the characters). Shared by every graph that uses it; a
+// large one is mapped.
 struct Constant {
   uint64_t id = 0;  // unique in the process; the same for the same bytes in every specialisation of a model
   const uint8_t* data = nullptr;
@@ -70,7 +72,17 @@ struct Body {
 };
 
 struct Attribute {
-  enum Kind : int32_t { kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kGraph = 5, kFloats = 6, kInts = 7, kStrings = 8, kOther = 0 };
+  enum Kind : int32_t {
+    kFloat = 1,
+    kInt = 2,
+    kString = 3,
+    kTensor = 4,
+    kGraph = 5,
+    kFloats = 6,
+    kInts = 7,
+    kStrings = 8,
+    kOther = 0
+  };
   std::string name;
   int32_t kind = kOther;  // numbers of onnx.AttributeProto.AttributeType
   float f = 0;
@@ -84,9 +96,9 @@ struct Attribute {
 };
 
 struct Node {
-  std::string op, domain, name;  // domain "" is ai.onnx
-  int32_t version = 0;           // since_version of the operator in the newest opset
-  int32_t min_version = 0;       // oldest since_version under which this node means the same
+  std::string op, domain, name;          // domain "" is ai.onnx
+  int32_t version = 0;                   // since_version of the operator in the newest opset
+  int32_t min_version = 0;               // oldest since_version under which this node means the same
   std::vector<ValueId> inputs, outputs;  // kNone: absent
   std::vector<Attribute> attributes;
   // Whether core runs it itself: control flow, and operators on values that are no tensors.
@@ -102,7 +114,8 @@ struct Graph {
   std::vector<Node> nodes;  // topologically ordered
   std::vector<ValueId> inputs, outputs;
   std::vector<std::string> symbols;
-  // Of inputs: those that an initializer of the same name gives a default for (IR < 4, or by choice); null where none.
+  // Of inputs: those that an initializer of the same name gives a default for (IR < 4, or by choice); null
+  // where none.
   std::vector<std::shared_ptr<const Constant>> input_defaults;
 
   ValueId AddValue(std::string value_name, Type type);

@@ -35,8 +35,8 @@ braid_status Guard(const Host& host, const Body& body) noexcept {
   }
 }
 
-braid_status DeviceQuery(braid_device* d, const braid_graph* graph, const braid_compile_options* options, void* verdicts,
-                         uint32_t stride) {
+braid_status DeviceQuery(braid_device* d, const braid_graph* graph, const braid_compile_options* options,
+                         void* verdicts, uint32_t stride) {
   return Guard(Box(d)->host, [&] {
     braid_verdict no{};
     no.code = BRAID_NO_OP;
@@ -44,13 +44,15 @@ braid_status DeviceQuery(braid_device* d, const braid_graph* graph, const braid_
     std::vector<braid_verdict> own(graph->node_count, no);
     Box(d)->device->Query(graph, Receive(options), own);
     for (uint32_t i = 0; i < graph->node_count; ++i)
-      std::memcpy(static_cast<char*>(verdicts) + uint64_t{stride} * i, &own[i], std::min<size_t>(stride, sizeof own[i]));
+      std::memcpy(static_cast<char*>(verdicts) + uint64_t{stride} * i, &own[i],
+                  std::min<size_t>(stride, sizeof own[i]));
     return BRAID_OK;
   });
 }
 
 braid_status DeviceEstimate(braid_device* d, const braid_graph* graph, const braid_compile_options* options,
-                            const uint32_t* nodes, const uint32_t* ends, uint32_t sets, void* costs, uint32_t stride) {
+                            const uint32_t* nodes, const uint32_t* ends, uint32_t sets, void* costs,
+                            uint32_t stride) {
   return Guard(Box(d)->host, [&]() -> braid_status {
     braid_cost none = BRAID_COST_INIT;
     std::vector<braid_cost> own(sets, none);
@@ -77,17 +79,22 @@ braid_status GiveExec(DeviceBox* box, std::unique_ptr<Executable> exec, braid_ex
   return BRAID_OK;
 }
 
-braid_status DeviceCompile(braid_device* d, const braid_graph* graph, const braid_compile_options* options, braid_exec** out) {
-  return Guard(Box(d)->host, [&] { return GiveExec(Box(d), Box(d)->device->Compile(graph, Receive(options)), out); });
+braid_status DeviceCompile(braid_device* d, const braid_graph* graph, const braid_compile_options* options,
+                           braid_exec** out) {
+  return Guard(Box(d)->host,
+               [&] { return GiveExec(Box(d), Box(d)->device->Compile(graph, Receive(options)), out); });
 }
 
-braid_status DeviceCheckBlob(braid_device* d, const braid_graph* graph, const braid_compile_options* options, braid_bytes blob) {
+braid_status DeviceCheckBlob(braid_device* d, const braid_graph* graph, const braid_compile_options* options,
+                             braid_bytes blob) {
   return Guard(Box(d)->host, [&] { return Box(d)->device->CheckBlob(graph, Receive(options), blob); });
 }
 
-braid_status DeviceLoadBlob(braid_device* d, const braid_graph* graph, const braid_compile_options* options, braid_bytes blob,
-                            braid_exec** out) {
-  return Guard(Box(d)->host, [&] { return GiveExec(Box(d), Box(d)->device->LoadBlob(graph, Receive(options), blob), out); });
+braid_status DeviceLoadBlob(braid_device* d, const braid_graph* graph, const braid_compile_options* options,
+                            braid_bytes blob, braid_exec** out) {
+  return Guard(Box(d)->host, [&] {
+    return GiveExec(Box(d), Box(d)->device->LoadBlob(graph, Receive(options), blob), out);
+  });
 }
 
 braid_status DeviceBufferAlloc(braid_device* d, const braid_buffer_desc* desc, braid_buffer** out) {
@@ -170,12 +177,15 @@ braid_status ExecIoRequirements(braid_exec* e, uint32_t value, braid_io_requirem
   });
 }
 
-braid_status ExecOutputDims(braid_exec* e, const void* inputs, uint32_t count, uint32_t stride, uint32_t output,
-                            int32_t* rank, int64_t* dims) {
-  return Guard(Box(e)->host, [&] { return Box(e)->exec->OutputDims({inputs, count, stride}, output, rank, dims); });
+braid_status ExecOutputDims(braid_exec* e, const void* inputs, uint32_t count, uint32_t stride,
+                            uint32_t output, int32_t* rank, int64_t* dims) {
+  return Guard(Box(e)->host, [&] {
+    return Box(e)->exec->OutputDims({inputs, count, stride}, output, rank, dims);
+  });
 }
 
-braid_status ExecWorkspaceSize(braid_exec* e, const void* inputs, uint32_t count, uint32_t stride, uint64_t* bytes) {
+braid_status ExecWorkspaceSize(braid_exec* e, const void* inputs, uint32_t count, uint32_t stride,
+                               uint64_t* bytes) {
   return Guard(Box(e)->host, [&] {
     *bytes = Box(e)->exec->WorkspaceSize({inputs, count, stride});
     return BRAID_OK;
@@ -189,8 +199,8 @@ braid_status ExecSubmit(braid_exec* e, const braid_submit* submit, braid_fence**
   });
 }
 
-braid_status ExecTakeOutput(braid_exec* e, braid_fence* fence, uint32_t value, braid_buffer** buffer, int32_t* rank,
-                            int64_t* dims) {
+braid_status ExecTakeOutput(braid_exec* e, braid_fence* fence, uint32_t value, braid_buffer** buffer,
+                            int32_t* rank, int64_t* dims) {
   return Guard(Box(e)->host, [&] {
     Box(e)->exec->TakeOutput(FenceOf(fence), value, buffer, rank, dims);
     return BRAID_OK;
@@ -221,16 +231,38 @@ void FenceCancel(braid_fence* f) { FenceOf(f)->Cancel(); }
 void FenceSignal(braid_fence* f, braid_status status) { FenceOf(f)->Signal(status); }
 void FenceDestroy(braid_fence* f) { delete FenceOf(f); }
 
-const braid_device_fns kDevice = {
-    sizeof(braid_device_fns), 0, DeviceQuery, DeviceEstimate, DeviceLink, DeviceCompile, DeviceCheckBlob, DeviceLoadBlob,
-    DeviceBufferAlloc, DeviceBufferImport, DeviceBufferExport, DeviceBufferFree, DeviceMap, DeviceUnmap, DeviceTransfer,
-    DeviceFenceCreate, DeviceHealth, DeviceClose};
-const braid_exec_fns kExec = {sizeof(braid_exec_fns), 0, ExecIoRequirements, ExecOutputDims, ExecWorkspaceSize, ExecSubmit,
-                              ExecTakeOutput, ExecSaveBlob, ExecDestroy};
-const braid_fence_fns kFence = {sizeof(braid_fence_fns), 0, FenceWait, FenceOnReady, FenceCompletion, FenceCancel,
-                                FenceSignal, FenceDestroy};
+const braid_device_fns kDevice = {sizeof(braid_device_fns),
+                                  0,
+                                  DeviceQuery,
+                                  DeviceEstimate,
+                                  DeviceLink,
+                                  DeviceCompile,
+                                  DeviceCheckBlob,
+                                  DeviceLoadBlob,
+                                  DeviceBufferAlloc,
+                                  DeviceBufferImport,
+                                  DeviceBufferExport,
+                                  DeviceBufferFree,
+                                  DeviceMap,
+                                  DeviceUnmap,
+                                  DeviceTransfer,
+                                  DeviceFenceCreate,
+                                  DeviceHealth,
+                                  DeviceClose};
+const braid_exec_fns kExec = {sizeof(braid_exec_fns),
+                              0,
+                              ExecIoRequirements,
+                              ExecOutputDims,
+                              ExecWorkspaceSize,
+                              ExecSubmit,
+                              ExecTakeOutput,
+                              ExecSaveBlob,
+                              ExecDestroy};
+const braid_fence_fns kFence = {sizeof(braid_fence_fns), 0,           FenceWait,   FenceOnReady,
+                                FenceCompletion,         FenceCancel, FenceSignal, FenceDestroy};
 
-braid_status PluginEnumerate(const braid_plugin* table, uint32_t capacity, void* infos, uint32_t stride, uint32_t* count) {
+braid_status PluginEnumerate(const braid_plugin* table, uint32_t capacity, void* infos, uint32_t stride,
+                             uint32_t* count) {
   return Guard(PluginOf(table)->host(), [&] {
     std::vector<braid_device_info> own = PluginOf(table)->Enumerate();
     *count = static_cast<uint32_t>(own.size());
@@ -242,7 +274,8 @@ braid_status PluginEnumerate(const braid_plugin* table, uint32_t capacity, void*
   });
 }
 
-braid_status PluginOpen(const braid_plugin* table, uint32_t index, const braid_open_options* options, braid_device** out) {
+braid_status PluginOpen(const braid_plugin* table, uint32_t index, const braid_open_options* options,
+                        braid_device** out) {
   return Guard(PluginOf(table)->host(), [&] {
     auto device = PluginOf(table)->Open(index, Receive(options));
     *out = reinterpret_cast<braid_device*>(new DeviceBox{PluginOf(table)->host(), std::move(device)});
@@ -266,20 +299,33 @@ const braid_plugin* Export(std::unique_ptr<Plugin> plugin) {
   auto box = std::make_unique<PluginBox>();
   box->plugin = std::move(plugin);
   const Plugin& p = *box->plugin;
-  box->table = {sizeof(braid_plugin), BRAID_ABI,     box.get(),      Str(p.id()), Str(p.vendor()),
-                Str(p.version()),     p.newest_opset(), 0,           PluginEnumerate, PluginOpen,
-                &kDevice,             &kExec,        &kFence,        PluginExtension, PluginShutdown};
+  box->table = {sizeof(braid_plugin),
+                BRAID_ABI,
+                box.get(),
+                Str(p.id()),
+                Str(p.vendor()),
+                Str(p.version()),
+                p.newest_opset(),
+                0,
+                PluginEnumerate,
+                PluginOpen,
+                &kDevice,
+                &kExec,
+                &kFence,
+                PluginExtension,
+                PluginShutdown};
   return &box.release()->table;
 }
 
 braid_status Query(uint32_t host_abi, const braid_host* host, const braid_plugin** out,
                    std::unique_ptr<Plugin> (*make)(Host)) {
   *out = nullptr;
-  bool same = (host_abi >> 16) == BRAID_ABI_MAJOR && (BRAID_ABI_MAJOR > 0 || (host_abi & 0xffff) == BRAID_ABI_MINOR);
+  bool same =
+      (host_abi >> 16) == BRAID_ABI_MAJOR && (BRAID_ABI_MAJOR > 0 || (host_abi & 0xffff) == BRAID_ABI_MINOR);
   if (!same) {
     std::string text = "this plugin was built for ABI " + std::to_string(BRAID_ABI_MAJOR) + "." +
-                       std::to_string(BRAID_ABI_MINOR) + ", the host has " + std::to_string(host_abi >> 16) + "." +
-                       std::to_string(host_abi & 0xffff);
+                       std::to_string(BRAID_ABI_MINOR) + ", the host has " + std::to_string(host_abi >> 16) +
+                       "." + std::to_string(host_abi & 0xffff);
     host->set_error(host, Str(text));
     return BRAID_UNSUPPORTED;
   }

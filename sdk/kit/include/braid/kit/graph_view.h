@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// braid_graph with names: kit::Graph graph(view); for (uint32_t i = 0; i < graph.node_count(); ++i) graph.node(i).op();
-// Everything is a view: valid as long as the braid_graph is.
+// braid_graph with names: kit::Graph graph(view); for (uint32_t i = 0; i < graph.node_count(); ++i)
+// graph.node(i).op(); Everything is a view: valid as long as the braid_graph is.
 #ifndef BRAID_KIT_GRAPH_VIEW_H_
 #define BRAID_KIT_GRAPH_VIEW_H_
 
@@ -22,7 +22,9 @@ class Graph;
 class Value {
  public:
   Value(const braid_graph* graph, uint32_t index)
-      : graph_(graph), index_(index), raw_(BRAID_AT(braid_value, graph->values, graph->value_stride, index)) {}
+      : graph_(graph),
+        index_(index),
+        raw_(BRAID_AT(braid_value, graph->values, graph->value_stride, index)) {}
   uint32_t index() const { return index_; }
   std::string_view name() const { return {graph_->chars + raw_->name.first, raw_->name.count}; }
   braid_type type() const { return raw_->type; }
@@ -60,7 +62,8 @@ class Value {
   const braid_value* raw_;
 };
 
-// A node: its operator, inputs, outputs, and the attributes by name with the specification's default at the call.
+// A node: its operator, inputs, outputs, and the attributes by name with the specification's default at the
+// call.
 class Node {
  public:
   Node(const braid_graph* graph, uint32_t index)
@@ -74,7 +77,9 @@ class Node {
   uint32_t input_count() const { return raw_->inputs.count; }
   uint32_t output_count() const { return raw_->outputs.count; }
   // Index of a value, or BRAID_NONE for an absent optional one (also beyond the last).
-  uint32_t input(uint32_t i) const { return i < raw_->inputs.count ? graph_->refs[raw_->inputs.first + i] : BRAID_NONE; }
+  uint32_t input(uint32_t i) const {
+    return i < raw_->inputs.count ? graph_->refs[raw_->inputs.first + i] : BRAID_NONE;
+  }
   uint32_t output(uint32_t i) const {
     return i < raw_->outputs.count ? graph_->refs[raw_->outputs.first + i] : BRAID_NONE;
   }
@@ -93,7 +98,9 @@ class Node {
   // Index of the attribute within the node, for braid_verdict.attr; BRAID_NONE if absent.
   uint32_t attribute_index(std::string_view name) const {
     for (uint32_t i = 0; i < raw_->attrs.count; ++i)
-      if (chars(BRAID_AT(braid_attr, graph_->attrs, graph_->attr_stride, raw_->attrs.first + i)->name) == name) return i;
+      if (chars(BRAID_AT(braid_attr, graph_->attrs, graph_->attr_stride, raw_->attrs.first + i)->name) ==
+          name)
+        return i;
     return BRAID_NONE;
   }
   bool has(std::string_view name) const { return attribute(name) != nullptr; }

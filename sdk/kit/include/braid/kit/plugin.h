@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A plugin in C++: derive from Plugin, Device, Executable and Fence, and let BRAID_KIT_PLUGIN(MyPlugin) export the
-// C tables. Errors inside are thrown as kit::Error; the adapter catches everything at the ABI, hands the text to the
-// host's error sink and returns the status, so no exception leaves the library.
+// A plugin in C++: derive from Plugin, Device, Executable and Fence, and let BRAID_KIT_PLUGIN(MyPlugin)
+// export the C tables. Errors inside are thrown as kit::Error; the adapter catches everything at the ABI,
+// hands the text to the host's error sink and returns the status, so no exception leaves the library.
 //
 //   class MyPlugin : public braid::kit::Plugin { ... };
 //   BRAID_KIT_PLUGIN(MyPlugin)
@@ -46,7 +46,8 @@ class Host {
   void Log(int32_t level, std::string_view text) const { host_->log(host_, level, Str(text)); }
   uint64_t Now() const { return host_->now(host_); }
   uint32_t concurrency() const { return host_->concurrency(host_); }
-  // Runs body(i, worker) for i in [0, n) on the process's pool; the first Error that a task throws is thrown on.
+  // Runs body(i, worker) for i in [0, n) on the process's pool; the first Error that a task throws is thrown
+  // on.
   template <class Body>
   void ParallelFor(uint64_t n, const Body& body) const;
 
@@ -55,7 +56,8 @@ class Host {
    public:
     Bytes() = default;
     explicit Bytes(braid_bytes bytes) : bytes_(bytes) {}
-    Bytes(const braid_host* host, braid_bytes bytes, void* token) : bytes_(bytes), token_(token, Release{host}) {}
+    Bytes(const braid_host* host, braid_bytes bytes, void* token)
+        : bytes_(bytes), token_(token, Release{host}) {}
     const void* data() const { return bytes_.ptr; }
     uint64_t size() const { return bytes_.len; }
 
@@ -83,20 +85,22 @@ class Host {
 class Fence {
  public:
   virtual ~Fence() = default;
-  virtual braid_status Wait(uint64_t timeout_ns) = 0;                                      // [any]
-  virtual void OnReady(void (*callback)(void*, braid_status), void* argument) = 0;         // [any]
-  virtual braid_status Completion(braid_completion* out) = 0;                              // [any]
-  virtual void Cancel() {}                                                                 // [any]
-  virtual void Signal(braid_status) {}                                                     // [any]
+  virtual braid_status Wait(uint64_t timeout_ns) = 0;                               // [any]
+  virtual void OnReady(void (*callback)(void*, braid_status), void* argument) = 0;  // [any]
+  virtual braid_status Completion(braid_completion* out) = 0;                       // [any]
+  virtual void Cancel() {}                                                          // [any]
+  virtual void Signal(braid_status) {}                                              // [any]
 };
 
 class Executable {
  public:
   virtual ~Executable() = default;
-  virtual void IoRequirements(uint32_t value, braid_io_requirements* out) = 0;  // [any] prefilled: alignment 64
+  virtual void IoRequirements(uint32_t value,
+                              braid_io_requirements* out) = 0;  // [any] prefilled: alignment 64
   // Output's dims for these inputs; BRAID_UNSUPPORTED where they depend on data. [any]
-  virtual braid_status OutputDims(StructArray<braid_binding> inputs, uint32_t output, int32_t* rank, int64_t* dims) = 0;
-  virtual uint64_t WorkspaceSize(StructArray<braid_binding>) { return 0; }      // [any]
+  virtual braid_status OutputDims(StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
+                                  int64_t* dims) = 0;
+  virtual uint64_t WorkspaceSize(StructArray<braid_binding>) { return 0; }  // [any]
   // The fence goes to the host; null: done already. [queue]
   virtual Fence* Submit(const braid_submit& submit) = 0;
   virtual void TakeOutput(Fence*, uint32_t value, braid_buffer**, int32_t*, int64_t*) {  // [any]
@@ -110,27 +114,42 @@ class Device {
  public:
   virtual ~Device() = default;
   // Verdicts come as NO_OP, one a node. [any]
-  virtual void Query(const braid_graph* graph, const braid_compile_options& options, std::vector<braid_verdict>& verdicts) = 0;
+  virtual void Query(const braid_graph* graph, const braid_compile_options& options,
+                     std::vector<braid_verdict>& verdicts) = 0;
   // Costs of node sets: set k is nodes[ends[k-1]..ends[k]). False: not known. [any]
-  virtual bool Estimate(const braid_graph*, const braid_compile_options&, const uint32_t* /*nodes*/, const uint32_t* /*ends*/,
-                        std::vector<braid_cost>& /*costs*/) {
+  virtual bool Estimate(const braid_graph*, const braid_compile_options&, const uint32_t* /*nodes*/,
+                        const uint32_t* /*ends*/, std::vector<braid_cost>& /*costs*/) {
     return false;
   }
-  virtual void Link(const braid_device_info&, braid_link*) { throw Error(BRAID_UNSUPPORTED, "no link is known"); }  // [any]
-  virtual std::unique_ptr<Executable> Compile(const braid_graph* graph, const braid_compile_options& options) = 0;  // [any]
-  virtual braid_status CheckBlob(const braid_graph*, const braid_compile_options&, braid_bytes) { return BRAID_UNSUPPORTED; }
-  virtual std::unique_ptr<Executable> LoadBlob(const braid_graph*, const braid_compile_options&, braid_bytes) {
+  virtual void Link(const braid_device_info&, braid_link*) {
+    throw Error(BRAID_UNSUPPORTED, "no link is known");
+  }  // [any]
+  virtual std::unique_ptr<Executable> Compile(const braid_graph* graph,
+                                              const braid_compile_options& options) = 0;  // [any]
+  virtual braid_status CheckBlob(const braid_graph*, const braid_compile_options&, braid_bytes) {
+    return BRAID_UNSUPPORTED;
+  }
+  virtual std::unique_ptr<Executable> LoadBlob(const braid_graph*, const braid_compile_options&,
+                                               braid_bytes) {
     throw Error(BRAID_UNSUPPORTED, "this device keeps no blobs");
   }
-  virtual braid_buffer* BufferAlloc(const braid_buffer_desc& desc) = 0;                                             // [any]
-  virtual braid_buffer* BufferImport(const braid_handle&) { throw Error(BRAID_UNSUPPORTED, "this device imports no memory"); }
-  virtual void BufferExport(braid_buffer*, uint32_t, braid_handle*) { throw Error(BRAID_UNSUPPORTED, "this device exports no memory"); }
-  virtual void BufferFree(braid_buffer* buffer) = 0;                                                                // [any]
-  virtual void* Map(braid_buffer*, uint64_t, uint64_t) { throw Error(BRAID_UNSUPPORTED, "this device's memory cannot be mapped"); }
-  virtual void Unmap(braid_buffer*) {}                                                                              // [object]
-  virtual Fence* Transfer(const braid_transfer& transfer) = 0;                                                      // [queue]
-  virtual Fence* FenceCreate() { throw Error(BRAID_UNSUPPORTED, "this device makes no fences for the host"); }      // [any]
-  virtual braid_status Health(braid_health*) { return BRAID_OK; }                                                   // [any]
+  virtual braid_buffer* BufferAlloc(const braid_buffer_desc& desc) = 0;  // [any]
+  virtual braid_buffer* BufferImport(const braid_handle&) {
+    throw Error(BRAID_UNSUPPORTED, "this device imports no memory");
+  }
+  virtual void BufferExport(braid_buffer*, uint32_t, braid_handle*) {
+    throw Error(BRAID_UNSUPPORTED, "this device exports no memory");
+  }
+  virtual void BufferFree(braid_buffer* buffer) = 0;  // [any]
+  virtual void* Map(braid_buffer*, uint64_t, uint64_t) {
+    throw Error(BRAID_UNSUPPORTED, "this device's memory cannot be mapped");
+  }
+  virtual void Unmap(braid_buffer*) {}                          // [object]
+  virtual Fence* Transfer(const braid_transfer& transfer) = 0;  // [queue]
+  virtual Fence* FenceCreate() {
+    throw Error(BRAID_UNSUPPORTED, "this device makes no fences for the host");
+  }                                                                // [any]
+  virtual braid_status Health(braid_health*) { return BRAID_OK; }  // [any]
 };
 
 class Plugin {
@@ -158,15 +177,17 @@ const braid_plugin* Export(std::unique_ptr<Plugin> plugin);
 braid_status Query(uint32_t host_abi, const braid_host* host, const braid_plugin** out,
                    std::unique_ptr<Plugin> (*make)(Host));
 
-#define BRAID_KIT_PLUGIN(CLASS)                                                                                     \
-  extern "C" BRAID_EXPORT braid_status BRAID_CALL braid_plugin_query(uint32_t host_abi, const braid_host* host,    \
-                                                                     const braid_plugin** plugin) {                \
-    return ::braid::kit::Query(host_abi, host, plugin, [](::braid::kit::Host h) -> std::unique_ptr<::braid::kit::Plugin> { \
-      return std::make_unique<CLASS>(h);                                                                           \
-    });                                                                                                            \
+#define BRAID_KIT_PLUGIN(CLASS)                                                                    \
+  extern "C" BRAID_EXPORT braid_status BRAID_CALL braid_plugin_query(                              \
+      uint32_t host_abi, const braid_host* host, const braid_plugin** plugin) {                    \
+    return ::braid::kit::Query(host_abi, host, plugin,                                             \
+                               [](::braid::kit::Host h) -> std::unique_ptr<::braid::kit::Plugin> { \
+                                 return std::make_unique<CLASS>(h);                                \
+                               });                                                                 \
   }
 
-// Objects as the C tables see them: the adapter's own small boxes, so that every call finds its host. A fence crosses as kit::Fence*.
+// Objects as the C tables see them: the adapter's own small boxes, so that every call finds its host. A fence
+// crosses as kit::Fence*.
 struct DeviceBox {
   Host host;
   std::unique_ptr<Device> device;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An asynchronous queue in software: one thread that runs tasks in order, a fence for each, waits on other fences first.
-// For devices that have no queue of their own, and for simulated ones.
+// An asynchronous queue in software: one thread that runs tasks in order, a fence for each, waits on other
+// fences first. For devices that have no queue of their own, and for simulated ones.
 #ifndef BRAID_KIT_QUEUE_H_
 #define BRAID_KIT_QUEUE_H_
 
@@ -46,7 +46,9 @@ class EventFence : public Fence {
  public:
   explicit EventFence(std::shared_ptr<Event> event = std::make_shared<Event>()) : event_(std::move(event)) {}
   braid_status Wait(uint64_t timeout_ns) override { return event_->Wait(timeout_ns); }
-  void OnReady(void (*callback)(void*, braid_status), void* argument) override { event_->OnReady(callback, argument); }
+  void OnReady(void (*callback)(void*, braid_status), void* argument) override {
+    event_->OnReady(callback, argument);
+  }
   braid_status Completion(braid_completion* out) override { return event_->Completion(out); }
   void Cancel() override { event_->RequestCancel(); }
   void Signal(braid_status status) override { event_->Finish(status); }
@@ -64,9 +66,10 @@ class Queue {
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
-  // Queues `task`; its kit::Error becomes the event's status and text. It runs when the tasks before it have ended and
-  // all of `waits` are done; if one of those failed, the task does not run and ends with its status. A deadline (host
-  // clock; 0: none) that has passed before it starts ends it with TIMEOUT, a cancelled one ends CANCELLED.
+  // Queues `task`; its kit::Error becomes the event's status and text. It runs when the tasks before it have
+  // ended and all of `waits` are done; if one of those failed, the task does not run and ends with its
+  // status. A deadline (host clock; 0: none) that has passed before it starts ends it with TIMEOUT, a
+  // cancelled one ends CANCELLED.
   std::shared_ptr<Event> Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns, bool timed,
                               std::function<void()> task);
   // From now on every task ends with `status` unrun.

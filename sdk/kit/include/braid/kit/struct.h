@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The size rule of plugin.h: a struct from the other side may be shorter or longer than ours. Receive copies what both
-// know and zeroes the rest; Give writes no further than the receiver's own size; StructArray walks with the stride.
+// The size rule of plugin.h: a struct from the other side may be shorter or longer than ours. Receive copies
+// what both know and zeroes the rest; Give writes no further than the receiver's own size; StructArray walks
+// with the stride.
 #ifndef BRAID_KIT_STRUCT_H_
 #define BRAID_KIT_STRUCT_H_
 
@@ -27,7 +28,8 @@ void Give(T mine, T* other) {
   std::memcpy(other, &mine, std::min<size_t>(other->size, sizeof(T)));
 }
 
-// An array of structs from the other side, each `stride` bytes apart. Elements are copied: theirs may be shorter.
+// An array of structs from the other side, each `stride` bytes apart. Elements are copied: theirs may be
+// shorter.
 template <class T>
 class StructArray {
  public:
