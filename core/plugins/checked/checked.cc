@@ -158,7 +158,10 @@ bool CheckBinding(const ExecBox& exec, const char* slot, bool in_submit, braid_b
     layer->Report(Rule::kBindingSet, absl::StrCat(where, " is neither an input nor an output of the graph"));
     return false;
   }
-  if (b->rank < 0 || b->rank > static_cast<int32_t>(BRAID_MAX_RANK) || (b->rank > 0 && b->dims == nullptr)) {
+  // Of an output the shape may be unknown before the run.
+  const bool unknown = !port->input && b->rank == -1;
+  if (!unknown && (b->rank < 0 || b->rank > static_cast<int32_t>(BRAID_MAX_RANK) ||
+                   (b->rank > 0 && b->dims == nullptr))) {
     layer->Report(Rule::kBindingShape, absl::StrCat(where, " is bound with rank ", b->rank,
                                                     b->dims == nullptr ? " and no dims" : ""));
     return false;

@@ -223,7 +223,7 @@ typedef struct braid_binding {
   void* host;                     /* else, with BRAID_HOST_BINDINGS: host memory, valid until the fence, aligned to its elements (at most 8 bytes). For an input with BRAID_IO_HOST_VALUE: a
                                      copy of its bytes, in submit, output_dims and workspace_size (buffer may be given too) */
   uint64_t offset, bytes;         /* offset: a multiple of io_requirements.alignment. bytes of an output may exceed what the run needs */
-  int32_t rank;
+  int32_t rank;                   /* -1 with dims NULL: an output whose shape is not known before the run */
   uint32_t reserved;
   const int64_t *dims, *strides;  /* strides >= 0, in elements; NULL: dense, row-major; not NULL only with BRAID_IO_STRIDES */
 } braid_binding;
