@@ -70,7 +70,7 @@ class Install:
 
     def hiding(self) -> list[str]:
         """What to put before a command so that it does not see the source and the build tree; nothing if that is forbidden."""
-        covers = [str(p.resolve()) for p in (self.args.source, self.args.build)]
+        covers = [str(p) for p in (self.args.source, self.args.build)]
         # The build tree may lie within the source tree, and then is covered already.
         script = 'for p in "$1" "$2"; do [ ! -d "$p" ] || mount -t tmpfs none "$p" || exit 1; done; shift 2; exec "$@"'
         prefix = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", *covers]
@@ -167,6 +167,7 @@ def main() -> int:
     parser.add_argument("--version", required=True, help="the version that the packages must say")
     parser.add_argument("--model", type=pathlib.Path, required=True, help="a model with one float input")
     args = parser.parse_args()
+    args.source, args.build = args.source.resolve(), args.build.resolve()
     passed = failed = 0
     # Plugins are to be found beside the installed library, not where the environment says.
     for name in ("BRAID_PLUGIN_PATH", "BRAID_PLUGINS", "BRAID_DISABLE_PLUGINS"):
