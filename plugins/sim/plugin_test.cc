@@ -209,6 +209,24 @@ TEST_F(SimPluginTest, CancelAndDeadlineEndWorkThatWaits) {
   FreeDouble();
 }
 
+// Also while they wait for a fence that nobody signals.
+TEST_F(SimPluginTest, CancelAndDeadlineEndTheWaiting) {
+  Open("1");
+  MakeDouble();
+  braid_fence *never = nullptr, *first = nullptr, *second = nullptr;
+  ASSERT_EQ(plugin->table->device->fence_create(device, &never), BRAID_OK);
+  EXPECT_STATUS(BRAID_OK, plugin->Submit(exec, Bindings(), &first, 0, {never}));
+  EXPECT_STATUS(BRAID_OK, plugin->Submit(exec, Bindings(), &second, 1, {never}, host.now() + 10'000'000));
+  EXPECT_EQ(fences().wait(second, UINT64_MAX), BRAID_TIMEOUT);
+  EXPECT_EQ(fences().wait(first, 0), BRAID_PENDING);
+  fences().cancel(first);
+  EXPECT_EQ(fences().wait(first, UINT64_MAX), BRAID_CANCELLED);
+  for (braid_fence* f : {first, second}) fences().destroy(f);
+  fences().signal(never, BRAID_OK);
+  fences().destroy(never);
+  FreeDouble();
+}
+
 // With wall_clock a run takes what it is estimated to, and a cancel ends it in the middle.
 TEST_F(SimPluginTest, WallClockWorkTakesItsTimeAndCanBeCancelled) {
   Open(R"({"devices": [{"submit_us": 30000, "link_latency_us": 20000, "wall_clock": true}]})");

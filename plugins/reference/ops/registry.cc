@@ -6,61 +6,50 @@
 
 namespace braid::reference {
 
-// Weak while the families are being written: a missing one counts as empty.
-#define BRAID_WEAK(FAMILY) std::span<const OpEntry> FAMILY() __attribute__((weak));
-BRAID_WEAK(MathOps)
-BRAID_WEAK(ActivationOps) BRAID_WEAK(CastOps) BRAID_WEAK(QuantizeOps) BRAID_WEAK(RandomOps)
-    BRAID_WEAK(MatMulOps) BRAID_WEAK(ConvOps) BRAID_WEAK(PoolOps) BRAID_WEAK(NormalizationOps)
-        BRAID_WEAK(RecurrentOps) BRAID_WEAK(AttentionOps) BRAID_WEAK(ReductionOps) BRAID_WEAK(ShapeOps)
-            BRAID_WEAK(MovementOps) BRAID_WEAK(IndexingOps) BRAID_WEAK(SortingOps) BRAID_WEAK(ImageOps)
-                BRAID_WEAK(SignalOps) BRAID_WEAK(TextOps) BRAID_WEAK(LossOps) BRAID_WEAK(MlOps)
-#undef BRAID_WEAK
+namespace {
 
-                    namespace {
+using Family = std::span<const OpEntry> (*)();
 
-  using Family = std::span<const OpEntry> (*)();
+constexpr Family kFamilies[] = {
+    MathOps,     ActivationOps,    CastOps,      QuantizeOps,  RandomOps,    MatMulOps, ConvOps,
+    PoolOps,     NormalizationOps, RecurrentOps, AttentionOps, ReductionOps, ShapeOps,  MovementOps,
+    IndexingOps, SortingOps,       ImageOps,     SignalOps,    TextOps,      LossOps,   MlOps,
+};
 
-  const Family kFamilies[] = {
-      MathOps,     ActivationOps,    CastOps,      QuantizeOps,  RandomOps,    MatMulOps, ConvOps,
-      PoolOps,     NormalizationOps, RecurrentOps, AttentionOps, ReductionOps, ShapeOps,  MovementOps,
-      IndexingOps, SortingOps,       ImageOps,     SignalOps,    TextOps,      LossOps,   MlOps,
-  };
+struct Key {
+  std::string_view domain, op;
+  bool operator==(const Key&) const = default;
+};
+struct KeyHash {
+  size_t operator()(const Key& k) const {
+    std::hash<std::string_view> hash;
+    return hash(k.op) * 31 + hash(k.domain);
+  }
+};
 
-  struct Key {
-    std::string_view domain, op;
-    bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    size_t operator()(const Key& k) const {
-      std::hash<std::string_view> hash;
-      return hash(k.op) * 31 + hash(k.domain);
-    }
-  };
-
-  struct Registry {
-    std::vector<const OpEntry*> all;
-    std::unordered_map<Key, const OpEntry*, KeyHash> by_name;
-    Registry() {
-      for (Family family : kFamilies) {
-        if (family == nullptr) continue;
-        for (const OpEntry& entry : family()) {
-          all.push_back(&entry);
-          by_name.emplace(Key{entry.domain, entry.op}, &entry);
-        }
+struct Registry {
+  std::vector<const OpEntry*> all;
+  std::unordered_map<Key, const OpEntry*, KeyHash> by_name;
+  Registry() {
+    for (Family family : kFamilies) {
+      for (const OpEntry& entry : family()) {
+        all.push_back(&entry);
+        by_name.emplace(Key{entry.domain, entry.op}, &entry);
       }
     }
-  };
-
-  const Registry& TheRegistry() {
-    static const Registry registry;
-    return registry;
   }
+};
 
-  std::string Versioned(const kit::Node& node) {
-    std::string name(node.op());
-    if (!node.domain().empty() && node.domain() != "ai.onnx") name = std::string(node.domain()) + "." + name;
-    return name + "-" + std::to_string(node.version());
-  }
+const Registry& TheRegistry() {
+  static const Registry registry;
+  return registry;
+}
+
+std::string Versioned(const kit::Node& node) {
+  std::string name(node.op());
+  if (!node.domain().empty() && node.domain() != "ai.onnx") name = std::string(node.domain()) + "." + name;
+  return name + "-" + std::to_string(node.version());
+}
 
 }  // namespace
 

@@ -75,8 +75,8 @@ Queue::~Queue() {
   thread_.join();
 }
 
-std::shared_ptr<Event> Queue::Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns, bool timed,
-                                   std::function<void()> task) {
+std::shared_ptr<Event> Queue::Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns,
+                                   bool timed, std::function<void()> task) {
   auto event = std::make_shared<Event>();
   {
     std::lock_guard lock(mutex_);
@@ -107,9 +107,18 @@ void Queue::Loop() {
 }
 
 void Queue::Run(Task& task) {
-  for (auto& wait : task.waits)
-    if (braid_status s = wait->Wait(UINT64_MAX); s != BRAID_OK)
-      return task.event->Finish(s, "work that this waited for failed: " + wait->text());
+  for (auto& wait : task.waits) {
+    // In slices, so that a wish to cancel and a deadline end the waiting too.
+    constexpr uint64_t kSlice = 2'000'000;
+    braid_status s;
+    while ((s = wait->Wait(kSlice)) == BRAID_PENDING) {
+      if (task.event->cancel_requested())
+        return task.event->Finish(BRAID_CANCELLED, "cancelled before it started");
+      if (task.deadline_ns != 0 && host_.Now() > task.deadline_ns)
+        return task.event->Finish(BRAID_TIMEOUT, "the deadline passed before the work started");
+    }
+    if (s != BRAID_OK) return task.event->Finish(s, "work that this waited for failed: " + wait->text());
+  }
   {
     std::unique_lock lock(mutex_);
     if (broken_ != BRAID_OK) {
@@ -119,7 +128,8 @@ void Queue::Run(Task& task) {
       return task.event->Finish(status, text);
     }
   }
-  if (task.event->cancel_requested()) return task.event->Finish(BRAID_CANCELLED, "cancelled before it started");
+  if (task.event->cancel_requested())
+    return task.event->Finish(BRAID_CANCELLED, "cancelled before it started");
   uint64_t start = host_.Now();
   if (task.deadline_ns != 0 && start > task.deadline_ns)
     return task.event->Finish(BRAID_TIMEOUT, "the deadline passed before the work started");
