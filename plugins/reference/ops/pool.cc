@@ -294,9 +294,9 @@ void MaxUnpool(OpContext& op) {
       std::memset(y.raw(), 0, y.bytes());
       for (int64_t i = 0; i < x.size(); ++i) {
         int64_t at = places.data<int64_t>()[i], place = 0;
-        op.Check(at >= 0 && at < count, "index " + std::to_string(at) + " (element " + std::to_string(i) +
-                                            ") is not within the " + std::to_string(count) + " elements of " +
-                                            DimsText(inner));
+        if (at < 0 || at >= count)
+          op.Fail("index " + std::to_string(at) + " (element " + std::to_string(i) + ") is not within the " +
+                  std::to_string(count) + " elements of " + DimsText(inner));
         for (size_t a = 0; a < inner.size(); ++a) place += at / from[a] % inner[a] * to[a];
         y.data<T>()[place] = x.data<T>()[i];
       }

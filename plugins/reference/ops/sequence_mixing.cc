@@ -175,8 +175,9 @@ void RotaryEmbedding(OpContext& op) {
       int64_t row = b * length + t;
       if (by_position) {
         row = op.input(3).data<int64_t>()[row];
-        op.Check(row >= 0 && row < cache[0], "position " + std::to_string(row) +
-                                                 " is not within the caches' " + std::to_string(cache[0]));
+        if (row < 0 || row >= cache[0])
+          op.Fail("position " + std::to_string(row) + " is not within the caches' " +
+                  std::to_string(cache[0]));
       }
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t at =
