@@ -6,6 +6,10 @@ namespace {
 
 constexpr TypeSet kReal = kNumeric | Types(kBool);
 
+// The signed integer of W's width.
+template <class W>
+using SignedOf = std::conditional_t<sizeof(W) == 4, int32_t, int64_t>;
+
 // A float to an integer, without the undefined behaviour of values that do not fit.
 template <class I>
 I Truncate(double v) {
@@ -30,7 +34,7 @@ Tensor As(const Tensor& t) {
     const T* from = t.data<T>();
     for (int64_t i = 0; i < t.size(); ++i) {
       if constexpr (std::is_integral_v<W> && !std::is_integral_v<T>)
-        to[i] = static_cast<W>(Truncate<std::make_signed_t<W>>(static_cast<double>(from[i])));
+        to[i] = static_cast<W>(Truncate<SignedOf<W>>(static_cast<double>(from[i])));
       else
         to[i] = static_cast<W>(from[i]);
     }
