@@ -114,15 +114,16 @@ class Lowering {
     static_assert(sizeof(Params) <= kPushBytes);
     Add(shader, std::move(constants), reads, writes, &params, sizeof params, groups, work);
   }
-  // One item an element, of work groups of 64.
+  // For kernels that loop with FOR_EACH over `items`, in work groups of 64.
   template <class Params>
   void Each(const std::string& shader, std::vector<uint32_t> constants, std::vector<const Tensor*> reads,
             std::vector<const Tensor*> writes, const Params& params, int64_t items, double work_each) {
     if (items == 0) return;
-    uint64_t groups = (static_cast<uint64_t>(items) + 63) / 64;
-    uint32_t x = static_cast<uint32_t>(std::min<uint64_t>(groups, 32768));
+    // A work group costs lavapipe about a microsecond to start: few, with many elements an item.
+    uint64_t groups =
+        std::min<uint64_t>((static_cast<uint64_t>(items) + 63) / 64, device_.physical().cpu() ? 64 : 32768);
     Dispatch(shader, std::move(constants), std::move(reads), std::move(writes), params,
-             {x, static_cast<uint32_t>((groups + x - 1) / x), 1}, work_each * static_cast<double>(items));
+             {static_cast<uint32_t>(groups), 1, 1}, work_each * static_cast<double>(items));
   }
   void CopyBytes(const Tensor& from, const Tensor& to);
   void Fill(const Tensor& to, uint32_t word);
@@ -133,7 +134,7 @@ class Lowering {
                    int64_t to_offset, const Dims& to_strides, const Dims& dims);
   // `tensor` broadcast to dims, as a tensor of its own.
   Tensor Expanded(const Tensor& tensor, const Dims& dims);
-  const VulkanDevice& device() const { return device_; }
+  VulkanDevice& device() const { return device_; }
 
  private:
   void Add(const std::string& shader, std::vector<uint32_t> constants,

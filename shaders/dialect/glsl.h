@@ -37,8 +37,9 @@
 #define WG0 gl_WorkGroupID.x
 #define WG1 gl_WorkGroupID.y
 #define WG2 gl_WorkGroupID.z
-// The number of this item where one-dimensional work is folded over two dimensions.
-#define LINEAR_ID ((gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * uint(WGX) + gl_LocalInvocationID.x)
+// Runs what follows for every i below n; how many work items share that is the host's choice (few where a work group
+// costs much to start, as on lavapipe).
+#define FOR_EACH(i, n) NO_UNROLL for (uint i = gl_GlobalInvocationID.x; i < (n); i += gl_NumWorkGroups.x * uint(WGX))
 
 // ---- Values
 #define d_i64 int64_t

@@ -139,7 +139,6 @@ void Conv(Lowering& l) {
   std::string variant;
   bool close = w.dilation[2] == 1;
   auto u = [](int64_t v) { return static_cast<uint32_t>(v); };
-  uint32_t groups_x = u((w.out[1] * tiles + 15) / 16);
   if (channels == 1 && groups > 1) {
     struct Params {
       uint32_t outputs, multiplier, plane, row, out_h, out_w, tiles, k_h, k_w, s_h, s_w, l_h, l_w;
@@ -162,7 +161,7 @@ void Conv(Lowering& l) {
     if (close && (w.kernel[2] == 3 || w.kernel[2] == 5) && w.stride[2] <= 2)
       variant = "_" + std::to_string(w.kernel[2]) + "s" + std::to_string(w.stride[2]);
     return l.Dispatch("conv_depthwise" + variant, {0, has_bias}, {&input, &weight, &bias}, {&y}, p,
-                      {groups_x, u(all_outputs), u(batch)}, work);
+                      {u((w.out[1] * tiles + 63) / 64), u(all_outputs), u(batch)}, work);
   }
   Tensor packed =
       PackWeights(l, groups, outputs, channels, taps, outputs * channels * taps, channels * taps, taps);
@@ -190,7 +189,7 @@ void Conv(Lowering& l) {
   if (close && ((w.kernel[2] == 1 && w.stride[2] == 1) || (w.kernel[2] == 3 && w.stride[2] <= 2)))
     variant = "_" + std::to_string(w.kernel[2]) + "s" + std::to_string(w.stride[2]);
   l.Dispatch("conv_tile_" + std::to_string(tm) + "x4" + variant, {0, has_bias}, {&input, &packed, &bias},
-             {&y}, p, {groups_x, (p.blocks + tm - 1) / tm, u(batch * groups)}, work);
+             {&y}, p, {u((w.out[1] * tiles + 15) / 16), (p.blocks + tm - 1) / tm, u(batch * groups)}, work);
 }
 
 void ConvTranspose(Lowering& l) {

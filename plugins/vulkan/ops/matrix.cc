@@ -167,7 +167,7 @@ void MatrixProduct(Lowering& l, Matrix a, Matrix b, const Tensor& y, const Dims&
   if (k == 0) {  // nothing to sum: only the bias is left; the operands have no element to read
     p.k4 = 0;
   }
-  uint32_t tm = p.m >= 5 ? 8 : 1, tn = tm == 8 && p.n > 256 ? 2 : 1;
+  uint32_t tm = p.m >= 5 ? 8 : 1, tn = tm == 1 || p.n < 64 ? 1 : (p.n < 512 ? 2 : 4);
   std::string kernel = "gemm_" + std::to_string(tm) + "x" + std::to_string(tn);
   uint32_t columns = (p.ldb + tn - 1) / tn;
   const Tensor& none = a.tensor;

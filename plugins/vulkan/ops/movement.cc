@@ -241,7 +241,41 @@ void SpaceToDepth(Lowering& l) {
   l.CopyStrided(x, 0, from, y, 0, to, dims);
 }
 
+// The dims are known when the segment is compiled, so these are constants of the device.
+void Shape(Lowering& l) {
+  const Tensor& y = l.Out();
+  Dims dims = l.In(0).dims, chosen;
+  int64_t rank = static_cast<int64_t>(dims.size());
+  auto within = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
+  int64_t start = within(l.node().Int("start", 0)), end = within(l.node().Int("end", rank));
+  if (l.node().op() == "Size") {
+    chosen = {l.In(0).count};
+  } else {
+    for (int64_t i = start; i < end; ++i) chosen.push_back(dims[static_cast<size_t>(i)]);
+  }
+  if (y.type != kI64 || y.count != static_cast<int64_t>(chosen.size()))
+    l.RefuseShape("the output's shape does not fit");
+  l.CopyBytes(l.LiteralOf<int64_t>(kI64, chosen), y);
+}
+
+void ConstantOfShape(Lowering& l) {
+  const Tensor& y = l.Out();
+  uint32_t width = BytesOf(y.type);
+  std::vector<uint8_t> bytes(width, 0);
+  uint32_t value = l.node().Tensor("value");
+  if (value != BRAID_NONE) {
+    kit::Host::Bytes given = l.device().host().Constant(l.node().graph(), value);
+    if (given.size() < width) l.RefuseAttribute("value", "has no element");
+    std::memcpy(bytes.data(), given.data(), width);
+  }
+  Tensor one = l.Literal(y.type, {1}, bytes);
+  l.CopyStrided(one, 0, Dims(y.dims.size(), 0), y, 0, DenseStrides(y.dims), y.dims);
+}
+
 const Operator kOperators[] = {
+    {"Shape", 25, Shape},
+    {"Size", 25, Shape},
+    {"ConstantOfShape", 25, ConstantOfShape},
     {"Reshape", 25, SameBytes},
     {"Flatten", 25, SameBytes},
     {"Squeeze", 25, SameBytes},
