@@ -31,7 +31,7 @@ braid_cases(node_cases_reference CASES ${node_cases} DEVICE reference AT_LEAST 1
 braid_cases(node_cases_sim CASES ${node_cases} DEVICE sim AT_LEAST 1300 ARGS ${known})
 braid_cases(node_cases_cut CASES ${node_cases} DEVICE reference,sim AT_LEAST 1300 ARGS ${known} --placement random:1)
 braid_cases(models_reference CASES models DEVICE reference)
-braid_cases(models_cut_small CASES models DEVICE reference,sim ARGS ${small} --placements 100)
+braid_cases(models_cut_small CASES models DEVICE reference,sim TIMEOUT 900 ARGS ${small} --placements 100)
 braid_cases(models_cut_large CASES models DEVICE reference,sim ARGS ${large} --placements 2)
 braid_cases(models_cut_large_full CASES models DEVICE reference,sim LABEL full TIMEOUT 3600 ARGS ${large} --placements 20)
 

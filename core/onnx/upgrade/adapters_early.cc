@@ -164,26 +164,6 @@ absl::Status NoOutputSequence(Rewriter& r) {
   return absl::OkStatus();
 }
 
-absl::Status NormalizationAxes(Rewriter& r) {
-  const bool across = r.Int("across_channels", 0) != 0, variance = r.Int("normalize_variance", 1) != 0;
-  r.Remove("across_channels");
-  r.Remove("normalize_variance");
-  const int64_t known = r.Rank(r.input(0)), rank = known < 0 ? 4 : known;
-  std::vector<int64_t> axes;
-  for (int64_t i = across ? 1 : 2; i < rank; ++i) axes.push_back(i);
-  if (!variance) {
-    const std::string x = r.input(0);
-    const std::string mean = r.Before("ReduceMean", {x, r.AddInts(axes)});
-    r.Become("Sub", {x, mean});
-    return absl::OkStatus();
-  }
-  auto* a = r.node().add_attribute();
-  a->set_name("axes");
-  a->set_type(pb::AttributeProto::INTS);
-  for (const int64_t axis : axes) a->add_ints(axis);
-  return absl::OkStatus();
-}
-
 // Scan-8 ran over samples of a batch, axis 0 of everything: a Scan over the batch whose body is the Scan
 // proper.
 absl::Status ScanBatch(Rewriter& r) {
@@ -289,7 +269,6 @@ constexpr AdapterEntry kEntries[] = {
     {"RNN", 7, NoOutputSequence},
     {"GRU", 7, NoOutputSequence},
     {"LSTM", 7, NoOutputSequence},
-    {"MeanVarianceNormalization", 9, NormalizationAxes},
     {"Scan", 9, ScanBatch},
     {"Slice", 10, SliceInputs},
     {"TopK", 10, TopKInput},

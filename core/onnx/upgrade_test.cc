@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Models of old opsets: what their nodes are in the newest. Expectations come from the operators' changelog.
+#include "core/onnx/schema.h"
+#include "core/onnx/testing.h"
+
+namespace braid::frontend {
+namespace {
+
+using testing::ElementsAre;
+
+// The graph of an old model, which must load.
+const Graph& Upgraded(int opset, const std::string& text, int ir = 8) {
+  static std::vector<std::shared_ptr<const Model>> kept;
+  kept.push_back(Loaded(InOpset(opset, text, ir)));
+  static const Graph none;
+  return kept.back() == nullptr ? none : kept.back()->graph();
+}
+
+int64_t IntOf(const Node& node, const std::string& name, int64_t otherwise = -999) {
+  const Attribute* a = node.attribute(name);
+  return a == nullptr ? otherwise : a->i;
+}
+
+std::string StringOf(const Node& node, const std::string& name) {
+  const Attribute* a = node.attribute(name);
+  return a == nullptr ? "absent" : a->s;
+}
+
+TEST(Upgrade, NotesSayWhatChanged) {
+  const auto model = Loaded(InOpset(13, "g (float[N] x) => (float[N] y) { y = Relu(x) }"));
+  ASSERT_NE(model, nullptr);
+  EXPECT_THAT(model->info().notes, ElementsAre("upgraded ai.onnx 13 to 28"));
+  EXPECT_EQ(model->info().opset_imports[0].second, 13);
+  EXPECT_EQ(model->graph().nodes[0].version, 14);  // Relu's newest
+  EXPECT_TRUE(Loaded(InOpset(28, "g (float[N] x) => (float[N] y) { y = Relu(x) }", 10))->info().notes.empty());
+}
+
+TEST(Upgrade, AttributesThatBecameInputs) {
+  const Graph& clip = Upgraded(6, "g (float[N] x) => (float[N] y) { y = Clip <min = -1.0, max = 6.0> (x) }");
+  EXPECT_THAT(InputOf<float>(clip, NodeOf(clip, "Clip"), 1), ElementsAre(-1));
+  EXPECT_THAT(InputOf<float>(clip, NodeOf(clip, "Clip"), 2), ElementsAre(6));
+  const Graph& upper = Upgraded(6, "g (float[N] x) => (float[N] y) { y = Clip <max = 6.0> (x) }");
+  EXPECT_EQ(NodeOf(upper, "Clip").inputs[1], kNone);
+  const Graph& pad = Upgraded(2, "g (float[2,3] x) => (float[2,6] y) { y = Pad <pads = [0, 1, 0, 2], value = 0.5> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(pad, NodeOf(pad, "Pad"), 1), ElementsAre(0, 1, 0, 2));
+  EXPECT_THAT(InputOf<float>(pad, NodeOf(pad, "Pad"), 2), ElementsAre(0.5f));
+  const Graph& slice =
+      Upgraded(9, "g (float[4,5] x) => (float[2,3] y) { y = Slice <starts = [1, 0], ends = [3, -2], axes = [0, 1]> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(slice, NodeOf(slice, "Slice"), 1), ElementsAre(1, 0));
+  EXPECT_THAT(InputOf<int64_t>(slice, NodeOf(slice, "Slice"), 2), ElementsAre(3, -2));
+  EXPECT_THAT(InputOf<int64_t>(slice, NodeOf(slice, "Slice"), 3), ElementsAre(0, 1));
+  const Graph& topk = Upgraded(9, "g (float[4] x) => (float[2] v, int64[2] i) { v, i = TopK <k = 2> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(topk, NodeOf(topk, "TopK"), 1), ElementsAre(2));
+  const Graph& reshape = Upgraded(4, "g (float[4] x) => (float[2,2] y) { y = Reshape <shape = [2, -1]> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(reshape, NodeOf(reshape, "Reshape"), 1), ElementsAre(2, -1));
+  const Graph& dropout = Upgraded(10, "g (float[N] x) => (float[N] y) { y = Dropout <ratio = 0.25> (x) }");
+  EXPECT_THAT(InputOf<float>(dropout, NodeOf(dropout, "Dropout"), 1), ElementsAre(0.25f));
+}
+
+TEST(Upgrade, AxesThatBecameInputs) {
+  for (const char* op : {"Squeeze", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceL2", "ReduceLogSumExp"}) {
+    const Graph& graph =
+        Upgraded(11, std::string("g (float[2,1,3] x) => (float[A,B] y) { y = ") + op +
+                         (op[0] == 'S' ? " <axes = [1]> (x) }" : " <axes = [1], keepdims = 0> (x) }"));
+    EXPECT_THAT(InputOf<int64_t>(graph, NodeOf(graph, op), 1), ElementsAre(1)) << op;
+    EXPECT_EQ(TypeOfValue(graph, "y"), "float32[2,3]") << op;
+  }
+  const Graph& all = Upgraded(11, "g (float[2,3] x) => (float y) { y = ReduceMean <keepdims = 0> (x) }");
+  EXPECT_EQ(NodeOf(all, "ReduceMean").inputs.size(), 1u);
+  const Graph& unsqueeze = Upgraded(11, "g (float[3] x) => (float[1,3] y) { y = Unsqueeze <axes = [0]> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(unsqueeze, NodeOf(unsqueeze, "Unsqueeze"), 1), ElementsAre(0));
+}
+
+TEST(Upgrade, Split) {
+  const Graph& lengths = Upgraded(11, "g (float[6] x) => (float[2] a, float[4] b) { a, b = Split <split = [2, 4]> (x) }");
+  EXPECT_THAT(InputOf<int64_t>(lengths, NodeOf(lengths, "Split"), 1), ElementsAre(2, 4));
+  EXPECT_EQ(NodeOf(lengths, "Split").attribute("num_outputs"), nullptr);
+  const Graph& equal = Upgraded(13, "g (float[6] x) => (float[3] a, float[3] b) { a, b = Split (x) }");
+  EXPECT_EQ(IntOf(NodeOf(equal, "Split"), "num_outputs"), 2);
+}
+
+TEST(Upgrade, SoftmaxOverRows) {
+  const Graph& rows = Upgraded(11, "g (float[2,3,4] x) => (float[2,3,4] y) { y = Softmax <axis = 1> (x) }");
+  EXPECT_EQ(IntOf(NodeOf(rows, "Softmax"), "axis"), -1);
+  EXPECT_EQ(IntOf(NodeOf(rows, "Flatten"), "axis"), 1);
+  EXPECT_EQ(rows.values[NodeOf(rows, "Reshape").outputs[0]].name, "y");
+  EXPECT_EQ(TypeOfValue(rows, "y"), "float32[2,3,4]");
+  for (const char* text : {"g (float[2,3] x) => (float[2,3] y) { y = LogSoftmax (x) }",
+                           "g (float[2,3,4] x) => (float[2,3,4] y) { y = LogSoftmax <axis = 2> (x) }",
+                           "g (float[2,3,4] x) => (float[2,3,4] y) { y = LogSoftmax <axis = -1> (x) }"}) {
+    const Graph& last = Upgraded(11, text);
+    ASSERT_EQ(last.nodes.size(), 1u) << text;
+    const int64_t axis = IntOf(last.nodes[0], "axis", -1);
+    EXPECT_TRUE(axis == -1 || axis + 1 == static_cast<int64_t>(last.values[last.inputs[0]].type.dims.size())) << text;
+  }
+}
+
+TEST(Upgrade, LegacyBroadcast) {
+  const Graph& axis = Upgraded(
+      6, "g (float[2,3,4,5] a, float[3,4] b) => (float[2,3,4,5] y) { y = Add <broadcast = 1, axis = 1> (a, b) }");
+  EXPECT_THAT(Ops(axis), ElementsAre("Unsqueeze", "Add"));
+  EXPECT_THAT(InputOf<int64_t>(axis, NodeOf(axis, "Unsqueeze"), 1), ElementsAre(2));
+  EXPECT_EQ(TypeOfValue(axis, "y"), "float32[2,3,4,5]");
+  EXPECT_TRUE(NodeOf(axis, "Add").attributes.empty());
+  const Graph& suffix = Upgraded(6, "g (float[2,3] a, float[3] b) => (float[2,3] y) { y = Mul <broadcast = 1> (a, b) }");
+  EXPECT_THAT(Ops(suffix), ElementsAre("Mul"));
+  const Graph& slope = Upgraded(6, "g (float[2,3,4,5] x, float[3] s) => (float[2,3,4,5] y) { y = PRelu (x, s) }");
+  EXPECT_EQ(slope.nodes.size(), 2u);
+  EXPECT_EQ(TypeString(slope.values[NodeOf(slope, "PRelu").inputs[1]].type, slope.symbols), "float32[3,1,1]");
+  const Graph& gemm = Upgraded(
+      6, "g (float[2,3] a, float[3,4] b, float[4] c) => (float[2,4] y) { y = Gemm <broadcast = 1, alpha = 2.0> (a, b, c) }");
+  EXPECT_EQ(NodeOf(gemm, "Gemm").attribute("broadcast"), nullptr);
+  EXPECT_EQ(NodeOf(gemm, "Gemm").attribute("alpha")->f, 2);
+}
+
+TEST(Upgrade, FirstOpsets) {
+  const Graph& relu = Upgraded(1, "g (float[N] x) => (float[N] y) { y = Relu <consumed_inputs = [0]> (x) }", 3);
+  EXPECT_TRUE(NodeOf(relu, "Relu").attributes.empty());
+  const Graph& cast = Upgraded(1, "g (float[N] x) => (int64[N] y) { y = Cast <to = \"INT64\"> (x) }", 3);
+  EXPECT_EQ(IntOf(NodeOf(cast, "Cast"), "to"), 7);
+  const Graph& concat = Upgraded(1, "g (float[2,3] x) => (float[2,6] y) { y = Concat (x, x) }", 3);
+  EXPECT_EQ(IntOf(NodeOf(concat, "Concat"), "axis"), 1);
+  const Graph& selu = Upgraded(1, "g (float[N] x) => (float[N] y) { y = Selu (x) }", 3);
+  EXPECT_EQ(NodeOf(selu, "Selu").attribute("alpha")->f, 1.6732f);
+  const Graph& pool = Upgraded(1, "g (float[1,2,4,4] x) => (float[1,2,1,1] y) { y = GlobalLpPool <p = 3.0> (x) }", 3);
+  EXPECT_EQ(IntOf(NodeOf(pool, "GlobalLpPool"), "p"), 3);
+  const Graph& pad = Upgraded(1, "g (float[2] x) => (float[4] y) { y = Pad <paddings = [1, 1]> (x) }", 3);
+  EXPECT_THAT(InputOf<int64_t>(pad, NodeOf(pad, "Pad"), 1), ElementsAre(1, 1));
+}
+
+TEST(Upgrade, BatchNormalization) {
+  const std::string args = "(float[2,3,4] x, float[3] s, float[3] b, float[3] m, float[3] v) => (float[2,3,4] y)";
+  const Graph& plain =
+      Upgraded(6, "g " + args + " { y = BatchNormalization <is_test = 1, spatial = 1, epsilon = 0.125> (x, s, b, m, v) }");
+  ASSERT_THAT(Ops(plain), ElementsAre("BatchNormalization"));
+  EXPECT_EQ(plain.nodes[0].attribute("epsilon")->f, 0.125f);
+  EXPECT_EQ(plain.nodes[0].attribute("spatial"), nullptr);
+  EXPECT_EQ(IntOf(plain.nodes[0], "training_mode", 0), 0);
+  // spatial = 0: (x - m) / sqrt(v + epsilon) * s + b with a statistic for each element
+  const Graph& each = Upgraded(7,
+                               "g (float[2,3,4] x, float[3,4] s, float[3,4] b, float[3,4] m, float[3,4] v) => "
+                               "(float[2,3,4] y) { y = BatchNormalization <spatial = 0> (x, s, b, m, v) }");
+  EXPECT_EQ(TypeOfValue(each, "y"), "float32[2,3,4]");
+  EXPECT_THAT(Ops(each), testing::Not(testing::Contains("BatchNormalization")));
+  EXPECT_THAT(Ops(each), testing::IsSupersetOf({"Sub", "Sqrt", "Div", "Mul", "Add"}));
+}
+
+TEST(Upgrade, UpsampleIsResize) {
+  const auto check = [](const Graph& graph, const std::string& mode) {
+    const Node& resize = NodeOf(graph, "Resize");
+    EXPECT_EQ(StringOf(resize, "mode"), mode);
+    EXPECT_EQ(StringOf(resize, "coordinate_transformation_mode"), "asymmetric");
+    if (mode == "nearest") {
+      EXPECT_EQ(StringOf(resize, "nearest_mode"), "floor");
+    }
+    EXPECT_EQ(resize.inputs[1], kNone);
+    EXPECT_THAT(InputOf<float>(graph, resize, 2), ElementsAre(1, 1, 2, 3));
+    EXPECT_EQ(TypeOfValue(graph, "y"), "float32[1,1,4,6]");
+  };
+  const std::string types = "g (float[1,1,2,2] x) => (float[1,1,4,6] y) ";
+  check(Upgraded(1, types + "{ y = Upsample <height_scale = 2.0, width_scale = 3.0, mode = \"bilinear\"> (x) }", 3),
+        "linear");
+  check(Upgraded(8, types + "{ y = Upsample <scales = [1.0, 1.0, 2.0, 3.0], mode = \"nearest\"> (x) }"), "nearest");
+  check(Upgraded(9, types + "<float[4] s = {1, 1, 2, 3}> { y = Upsample <mode = \"linear\"> (x, s) }"), "linear");
+  check(Upgraded(10, types + "<float[4] s = {1, 1, 2, 3}> { y = Resize <mode = \"nearest\"> (x, s) }"), "nearest");
+}
+
+TEST(Upgrade, EmptyInputsOfResizeAreAbsent) {
+  const Graph& graph = Upgraded(11,
+                                "g (float[1,1,2,2] x) => (float[1,1,4,6] y) <float[0] e = {}, int64[4] n = {1, 1, 4, 6}> "
+                                "{ y = Resize <mode = \"nearest\"> (x, e, e, n) }");
+  const Node& resize = NodeOf(graph, "Resize");
+  for (const size_t i : {1, 2})
+    EXPECT_TRUE(resize.inputs[i] == kNone || graph.values[resize.inputs[i]].constant->bytes == 0);
+  EXPECT_EQ(TypeOfValue(graph, "y"), "float32[1,1,4,6]");
+}
+
+TEST(Upgrade, ScanOverABatch) {
+  const Graph& graph = Upgraded(8, R"(g (float[1,2] initial, float[1,3,2] x) => (float[1,2] y, float[1,3,2] z) {
+    y, z = Scan <num_scan_inputs = 1, body = b (float[2] s, float[2] n) => (float[2] t, float[2] o) {
+      t = Add(s, n)
+      o = Identity(t)
+    }> (, initial, x)
+  })");
+  const Node& outer = NodeOf(graph, "Scan");
+  EXPECT_EQ(IntOf(outer, "num_scan_inputs"), 2);
+  ASSERT_EQ(outer.inputs.size(), 2u);
+  EXPECT_EQ(TypeOfValue(graph, "y"), "float32[1,2]");
+  EXPECT_EQ(TypeOfValue(graph, "z"), "float32[1,3,2]");
+  const Graph& body = *outer.attribute("body")->body.graph;
+  const Node& inner = NodeOf(body, "Scan");
+  EXPECT_EQ(IntOf(inner, "num_scan_inputs"), 1);
+  EXPECT_THAT(Ops(*inner.attribute("body")->body.graph), ElementsAre("Add", "Identity"));
+}
+
+TEST(Upgrade, OtherOperators) {
+  const Graph& scatter = Upgraded(
+      10, "g (float[3] x, int64[1] i, float[1] u) => (float[3] y) { y = Scatter <axis = 0> (x, i, u) }");
+  EXPECT_THAT(Ops(scatter), ElementsAre("ScatterElements"));
+  const Graph& grid = Upgraded(16,
+                               "g (float[1,1,2,2] x, float[1,2,2,2] p) => (float[1,1,2,2] y) "
+                               "{ y = GridSample <mode = \"bicubic\"> (x, p) }");
+  EXPECT_EQ(StringOf(NodeOf(grid, "GridSample"), "mode"), "cubic");
+  const Graph& roi = Upgraded(10,
+                              "g (float[1,1,4,4] x, float[1,4] r, int64[1] b) => (float[1,1,1,1] y) "
+                              "{ y = RoiAlign (x, r, b) }");
+  EXPECT_EQ(StringOf(NodeOf(roi, "RoiAlign"), "coordinate_transformation_mode"), "output_half_pixel");
+  const Graph& dft = Upgraded(17, "g (float[1,8,1] x) => (float[1,8,2] y) { y = DFT (x) }");
+  EXPECT_THAT(InputOf<int64_t>(dft, NodeOf(dft, "DFT"), 2), ElementsAre(1));
+  const Graph& group = Upgraded(18,
+                                "g (float[1,4,2] x, float[2] s, float[2] b) => (float[1,4,2] y) "
+                                "{ y = GroupNormalization <num_groups = 2> (x, s, b) }");
+  EXPECT_EQ(TypeOfValue(group, "y"), "float32[1,4,2]");
+  const Graph& lstm = Upgraded(1,
+                               "g (float[3,2,4] x, float[1,20,4] w, float[1,20,5] r) => (float[3,1,2,5] y) "
+                               "{ y = LSTM <hidden_size = 5, output_sequence = 1> (x, w, r) }",
+                               3);
+  EXPECT_EQ(NodeOf(lstm, "LSTM").attribute("output_sequence"), nullptr);
+}
+
+TEST(Upgrade, BodiesAndFunctions) {
+  const Graph& graph = Upgraded(11, R"(g (bool c, float[2,1] x) => (float[2] y) {
+    y = If (c) <then_branch = t () => (float[2] a) { a = Squeeze <axes = [1]> (x) },
+                else_branch = e () => (float[2] b) { z = Neg(x)
+                                                     b = Squeeze <axes = [1]> (z) }>
+  })");
+  const Node& branch = NodeOf(graph, "If");
+  for (const char* name : {"then_branch", "else_branch"}) {
+    const Graph& body = *branch.attribute(name)->body.graph;
+    EXPECT_THAT(InputOf<int64_t>(body, NodeOf(body, "Squeeze"), 1), ElementsAre(1));
+    EXPECT_EQ(branch.attribute(name)->body.captures.size(), 1u);
+  }
+}
+
+TEST(Upgrade, ModelsOfOtherDomainsAlone) {
+  const auto model = Loaded(FromText(R"(<ir_version: 8, opset_import: ["ai.onnx.ml" : 1]>
+    g (float[N] x) => (float[N] y) { y = ai.onnx.ml.Scaler <offset = [1.0], scale = [2.0]> (x) })"));
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(model->graph().nodes[0].domain, "ai.onnx.ml");
+}
+
+TEST(Upgrade, WhatCannotBeSaidIsRefused) {
+  EXPECT_THAT(ErrorOf(InOpset(8, R"(g (int64[1] l, float[1,2] i, float[1,3,2] x) => (float[1,2] y) {
+    y = Scan <num_scan_inputs = 1, body = b (float[2] s, float[2] n) => (float[2] t) { t = Add(s, n) }> (l, i, x)
+  })")),
+              SaysInOneLine(std::vector<std::string>{"Scan of 'y'", "opset 8", "lengths of its sequences"}));
+  EXPECT_THAT(ErrorOf(InOpset(6, "g (float a, float b) => (float y) { y = Add <broadcast = 1, axis = 7> (a, b) }")),
+              SaysInOneLine(std::vector<std::string>{"Add of 'y'", "axis 7"}));
+}
+
+}  // namespace
+}  // namespace braid::frontend
