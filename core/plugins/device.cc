@@ -87,11 +87,13 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   device_ = std::move(other.device_);
   handle_ = std::exchange(other.handle_, nullptr);
   bytes_ = std::exchange(other.bytes_, 0);
+  mapped_ = std::exchange(other.mapped_, false);
   return *this;
 }
 
 void Buffer::Reset() {
   if (handle_ != nullptr) {
+    if (mapped_) Unmap();
     braid_buffer* handle = std::exchange(handle_, nullptr);
     AtBoundary([&] { device_->table().device->buffer_free(device_->get(), handle); });
   }
@@ -112,11 +114,14 @@ absl::StatusOr<void*> Buffer::Map(uint64_t offset, uint64_t bytes) const {
     ErrorSink::Set("OK without an address");
     return device_->Error(BRAID_INTERNAL, "map");
   }
+  mapped_ = true;
   return out;
 }
 
 void Buffer::Unmap() const {
-  if (handle_ != nullptr) AtBoundary([&] { device_->table().device->unmap(device_->get(), handle_); });
+  if (handle_ == nullptr || !mapped_) return;
+  mapped_ = false;
+  AtBoundary([&] { device_->table().device->unmap(device_->get(), handle_); });
 }
 
 absl::StatusOr<braid_handle> Buffer::Export(uint32_t kind) const {

@@ -169,7 +169,7 @@ class Buffer {
   braid_buffer* get() const { return handle_; }
   uint64_t bytes() const { return bytes_; }
   const std::shared_ptr<Device>& device() const { return device_; }
-  // Host access to [offset, offset + bytes); one mapping a buffer. [object]
+  // Host access to [offset, offset + bytes); one mapping a buffer, which ends with the buffer at the latest. [object]
   absl::StatusOr<void*> Map(uint64_t offset, uint64_t bytes) const;
   void Unmap() const;
   // One of BRAID_HANDLE_*; the caller closes an fd.
@@ -179,6 +179,7 @@ class Buffer {
   std::shared_ptr<Device> device_;
   braid_buffer* handle_ = nullptr;
   uint64_t bytes_ = 0;
+  mutable bool mapped_ = false;
 };
 
 // Completion of a submit or transfer, or a signal of the host's own. Empty: done already.
