@@ -169,7 +169,8 @@ class Buffer {
   braid_buffer* get() const { return handle_; }
   uint64_t bytes() const { return bytes_; }
   const std::shared_ptr<Device>& device() const { return device_; }
-  // Host access to [offset, offset + bytes); one mapping a buffer, which ends with the buffer at the latest. [object]
+  // Host access to [offset, offset + bytes); one mapping a buffer, which ends with the buffer at the latest.
+  // [object]
   absl::StatusOr<void*> Map(uint64_t offset, uint64_t bytes) const;
   void Unmap() const;
   // One of BRAID_HANDLE_*; the caller closes an fd.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernel dialect as GLSL for Vulkan. What a kernel may use is listed in shaders/README.md; another target gives the
-// same names. Included after the variant's own #defines (element types, tile sizes).
+// The kernel dialect as GLSL for Vulkan. What a kernel may use is listed in shaders/README.md; another target
+// gives the same names. Included after the variant's own #defines (element types, tile sizes).
 #extension GL_EXT_shader_explicit_arithmetic_types : require
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_8bit_storage : require
@@ -37,9 +37,10 @@
 #define WG0 gl_WorkGroupID.x
 #define WG1 gl_WorkGroupID.y
 #define WG2 gl_WorkGroupID.z
-// Runs what follows for every i below n; how many work items share that is the host's choice (few where a work group
-// costs much to start, as on lavapipe).
-#define FOR_EACH(i, n) NO_UNROLL for (uint i = gl_GlobalInvocationID.x; i < (n); i += gl_NumWorkGroups.x * uint(WGX))
+// Runs what follows for every i below n; how many work items share that is the host's choice (few where a
+// work group costs much to start, as on lavapipe).
+#define FOR_EACH(i, n) \
+  NO_UNROLL for (uint i = gl_GlobalInvocationID.x; i < (n); i += gl_NumWorkGroups.x * uint(WGX))
 
 // ---- Values
 #define d_i64 int64_t
@@ -57,8 +58,8 @@ uint d_mulhi(uint a, uint b) {
   return hi;
 }
 
-// ---- Storage: the type in memory of each element type. f16 and bf16 are stored as bits and computed as float, so they
-// ask nothing of the device but 16-bit storage; wN is N bytes that are only moved.
+// ---- Storage: the type in memory of each element type. f16 and bf16 are stored as bits and computed as
+// float, so they ask nothing of the device but 16-bit storage; wN is N bytes that are only moved.
 #define STORAGE(T) STORAGE_(T)
 #define STORAGE_(T) S_##T
 #define S_f32 float

@@ -2,8 +2,8 @@
 //
 // Element numbers of broadcast and strided tensors.
 
-// The offset of element i of a tensor of extents dim[0..RANK) whose dimensions lie `stride` elements apart; RANK is a
-// constant of the kernel, so that the loop unrolls and the outermost division goes.
+// The offset of element i of a tensor of extents dim[0..RANK) whose dimensions lie `stride` elements apart;
+// RANK is a constant of the kernel, so that the loop unrolls and the outermost division goes.
 #define D_MAX_RANK 6
 #define D_WALK(i, dim, body)                          \
   {                                                   \

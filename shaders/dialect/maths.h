@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Mathematics of float, the same on every target and within about 2 ULP: the built-in functions of Vulkan are far less
-// accurate than ONNX wants, and each driver has its own. Needs no fused multiply-add. Contraction and reassociation are
-// off for every kernel (shaders/tools/strict.cc; compile options elsewhere). fma() below is only a way of writing a*b+c.
-// Coefficients are those of Cephes (S. Moshier) and N. Juffa's erff, published constants.
+// Mathematics of float, the same on every target and within about 2 ULP: the built-in functions of Vulkan are
+// far less accurate than ONNX wants, and each driver has its own. Needs no fused multiply-add. Contraction
+// and reassociation are off for every kernel (shaders/tools/strict.cc; compile options elsewhere). fma()
+// below is only a way of writing a*b+c. Coefficients are those of Cephes (S. Moshier) and N. Juffa's erff,
+// published constants.
 
 #define D_INF as_float(0x7f800000u)
 #define D_NAN as_float(0x7fc00000u)
@@ -11,7 +12,9 @@
 FN bool d_isnan(float x) { return (as_uint(x) & 0x7fffffffu) > 0x7f800000u; }
 FN bool d_isinf(float x) { return (as_uint(x) & 0x7fffffffu) == 0x7f800000u; }
 FN float d_abs(float x) { return as_float(as_uint(x) & 0x7fffffffu); }
-FN float d_copysign(float x, float s) { return as_float((as_uint(x) & 0x7fffffffu) | (as_uint(s) & 0x80000000u)); }
+FN float d_copysign(float x, float s) {
+  return as_float((as_uint(x) & 0x7fffffffu) | (as_uint(s) & 0x80000000u));
+}
 // NaN if either is NaN, unlike the built-in functions.
 FN float d_max(float a, float b) { return d_isnan(a) ? a : (d_isnan(b) ? b : (a > b ? a : b)); }
 FN float d_min(float a, float b) { return d_isnan(a) ? a : (d_isnan(b) ? b : (a < b ? a : b)); }
@@ -63,7 +66,7 @@ FN float d_exp(float x) {
   return d_isnan(x) ? x : y;
 }
 FN float d_expm1(float x) {
-  float c = x < -88.0f ? -88.0f : (x > 89.0f ? 89.0f : x);
+  float c = x < -30.0f ? -30.0f : (x > 89.0f ? 89.0f : x);
   float n = d_rint_small(c * 1.44269504f);
   float r = (c - n * 0.693359375f) + n * 2.12194440e-4f;
   float m = r + r * r * d_exp_kernel(r);
@@ -149,13 +152,15 @@ STRUCT(Reduced) {
 };
 // Bits of 1/(2 pi), after one empty word.
 FN uint d_inverse_tau(uint i) {
-  return i == 1u ? 0x28be60dbu
-                 : (i == 2u ? 0x9391054au
-                            : (i == 3u ? 0x7f09d5f4u
-                                       : (i == 4u ? 0x7d4d3770u
-                                                  : (i == 5u ? 0x36d8a566u
-                                                             : (i == 6u ? 0x4f10e410u
-                                                                        : (i == 7u ? 0x7f9458eau : 0u))))));
+  return i == 1u
+             ? 0x28be60dbu
+             : (i == 2u
+                    ? 0x9391054au
+                    : (i == 3u
+                           ? 0x7f09d5f4u
+                           : (i == 4u ? 0x7d4d3770u
+                                      : (i == 5u ? 0x36d8a566u
+                                                 : (i == 6u ? 0x4f10e410u : (i == 7u ? 0x7f9458eau : 0u))))));
 }
 FN Reduced d_reduce(float x) {
   Reduced o;
@@ -171,7 +176,8 @@ FN Reduced d_reduce(float x) {
   // The fraction of a/(2 pi) to 64 bits: the mantissa times those bits of 1/(2 pi) that count.
   uint shift = (as_uint(a) >> 23) - 126u, word = shift >> 5, bit = shift & 31u;
   uint m = (as_uint(a) << 8) | 0x80000000u;
-  uint t0 = d_inverse_tau(word), t1 = d_inverse_tau(word + 1u), t2 = d_inverse_tau(word + 2u), t3 = d_inverse_tau(word + 3u);
+  uint t0 = d_inverse_tau(word), t1 = d_inverse_tau(word + 1u), t2 = d_inverse_tau(word + 2u),
+       t3 = d_inverse_tau(word + 3u);
   if (bit != 0u) {
     t0 = (t0 << bit) | (t1 >> (32u - bit));
     t1 = (t1 << bit) | (t2 >> (32u - bit));
@@ -375,4 +381,6 @@ FN float d_gelu_tanh(float x) {
   // 1 + tanh(u) = 2 sigmoid(2u), without cancellation for negative u
   return x * d_sigmoid(2.0f * u);
 }
-FN float d_hard_sigmoid(float x, float alpha, float beta) { return d_max(0.0f, d_min(1.0f, alpha * x + beta)); }
+FN float d_hard_sigmoid(float x, float alpha, float beta) {
+  return d_max(0.0f, d_min(1.0f, alpha * x + beta));
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// LOAD(T, x, i) and STORE(T, x, i, v): an element of type T as a value, for every target. Types of less than 32 bits
-// become int, uint, float or bool.
+// LOAD(T, x, i) and STORE(T, x, i, v): an element of type T as a value, for every target. Types of less than
+// 32 bits become int, uint, float or bool.
 #define LOAD(T, x, i) LOAD_(T, x, i)
 #define LOAD_(T, x, i) LD_##T(x, i)
 #define STORE(T, x, i, v) STORE_(T, x, i, v)
@@ -69,7 +69,8 @@ FN uint d_float_to_half(float x) {
   if (a < 0x33000001u) return sign;             // at most 2^-25
   uint e = a >> 23;
   if (e < 113u) {  // subnormal: a count of 2^-24
-    uint m = (a & 0x7fffffu) | 0x800000u, s = 126u - e, q = m >> s, rest = m & ((1u << s) - 1u), half_way = 1u << (s - 1u);
+    uint m = (a & 0x7fffffu) | 0x800000u, s = 126u - e, q = m >> s, rest = m & ((1u << s) - 1u),
+         half_way = 1u << (s - 1u);
     return sign | (q + ((rest > half_way || (rest == half_way && (q & 1u) != 0u)) ? 1u : 0u));
   }
   uint t = a - 0x38000000u;

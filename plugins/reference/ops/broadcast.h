@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Multidirectional broadcasting (ONNX "Broadcasting in ONNX"): shapes align at the right, an extent of 1 stretches.
+// Multidirectional broadcasting (ONNX "Broadcasting in ONNX"): shapes align at the right, an extent of 1
+// stretches.
 #ifndef BRAID_PLUGINS_REFERENCE_OPS_BROADCAST_H_
 #define BRAID_PLUGINS_REFERENCE_OPS_BROADCAST_H_
 
@@ -16,8 +17,9 @@ Dims BroadcastDims(const OpContext& op, std::span<const Dims> shapes);
 // Strides, in elements, with which a tensor of `dims` is walked as `out` (0 where it stretches).
 Dims BroadcastStrides(const Dims& dims, const Dims& out);
 
-// Calls row(offset_of_out, offsets_of_inputs[], count, inner_strides_of_inputs[]) for each innermost run of `out`:
-// adjacent axes over which every input is contiguous (or constant) are merged first, so that rows are long.
+// Calls row(offset_of_out, offsets_of_inputs[], count, inner_strides_of_inputs[]) for each innermost run of
+// `out`: adjacent axes over which every input is contiguous (or constant) are merged first, so that rows are
+// long.
 template <size_t N, class Row>
 void ForEachRow(const Dims& out, const std::array<Dims, N>& strides, const Row& row) {
   // Merge axes from the right: axis i joins axis i+1 when every input steps over it as over one longer axis.

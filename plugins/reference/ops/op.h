@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One operator is one function: void Softmax(OpContext& op). It reads inputs and attributes from `op`, makes its
-// outputs by op.Output(i, type, dims), and throws kit::Error for what the model's data does wrong. A family's file ends
-// with its table:
+// One operator is one function: void Softmax(OpContext& op). It reads inputs and attributes from `op`, makes
+// its outputs by op.Output(i, type, dims), and throws kit::Error for what the model's data does wrong. A
+// family's file ends with its table:
 //
 //   std::span<const OpEntry> NormalizationOps() {
 //     static const OpEntry kOps[] = {
@@ -56,9 +56,14 @@ class Parallel {
 class OpContext {
  public:
   // `inputs` has an entry for each input of the node; absent ones are absent tensors.
-  OpContext(kit::Node node, std::vector<Tensor> inputs, std::vector<Tensor> attribute_tensors, Parallel parallel = Parallel())
-      : node_(node), inputs_(std::move(inputs)), attribute_tensors_(std::move(attribute_tensors)),
-        outputs_(node.output_count()), destinations_(node.output_count()), parallel_(parallel) {}
+  OpContext(kit::Node node, std::vector<Tensor> inputs, std::vector<Tensor> attribute_tensors,
+            Parallel parallel = Parallel())
+      : node_(node),
+        inputs_(std::move(inputs)),
+        attribute_tensors_(std::move(attribute_tensors)),
+        outputs_(node.output_count()),
+        destinations_(node.output_count()),
+        parallel_(parallel) {}
 
   const kit::Node& node() const { return node_; }
   std::string_view name() const { return node_.op(); }
@@ -75,7 +80,9 @@ class OpContext {
 
   int64_t Int(std::string_view attr, int64_t otherwise) const { return node_.Int(attr, otherwise); }
   float Float(std::string_view attr, float otherwise) const { return node_.Float(attr, otherwise); }
-  std::string String(std::string_view attr, std::string_view otherwise) const { return std::string(node_.String(attr, otherwise)); }
+  std::string String(std::string_view attr, std::string_view otherwise) const {
+    return std::string(node_.String(attr, otherwise));
+  }
   std::vector<int64_t> Ints(std::string_view attr) const;  // empty if absent
   std::vector<float> Floats(std::string_view attr) const;
   std::vector<std::string> Strings(std::string_view attr) const;
@@ -127,27 +134,31 @@ std::span<const OpEntry* const> AllOps();
 Judgement Judge(const kit::Node& node);
 
 // The families; each is the end of its own file.
-std::span<const OpEntry> MathOps();           // math.cc: unary and binary arithmetic, comparison, logic, bitwise
-std::span<const OpEntry> ActivationOps();     // activation.cc: Relu, Gelu, Elu, PRelu, Clip, Swish ...
-std::span<const OpEntry> CastOps();           // cast.cc: Cast, CastLike, BitCast
-std::span<const OpEntry> QuantizeOps();       // quantize.cc: QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear, QLinear..., ...Integer
-std::span<const OpEntry> RandomOps();         // random.cc: Random*, Bernoulli, Multinomial, Dropout
-std::span<const OpEntry> MatMulOps();         // matmul.cc: MatMul, Gemm, Einsum, Det
-std::span<const OpEntry> ConvOps();           // conv.cc: Conv, ConvTranspose, DeformConv, Col2Im, ConvInteger, QLinearConv
+std::span<const OpEntry> MathOps();        // math.cc: unary and binary arithmetic, comparison, logic, bitwise
+std::span<const OpEntry> ActivationOps();  // activation.cc: Relu, Gelu, Elu, PRelu, Clip, Swish ...
+std::span<const OpEntry> CastOps();        // cast.cc: Cast, CastLike, BitCast
+std::span<const OpEntry> QuantizeOps();    // quantize.cc: QuantizeLinear, DequantizeLinear,
+                                           // DynamicQuantizeLinear, QLinear..., ...Integer
+std::span<const OpEntry> RandomOps();      // random.cc: Random*, Bernoulli, Multinomial, Dropout
+std::span<const OpEntry> MatMulOps();      // matmul.cc: MatMul, Gemm, Einsum, Det
+std::span<const OpEntry>
+ConvOps();  // conv.cc: Conv, ConvTranspose, DeformConv, Col2Im, ConvInteger, QLinearConv
 std::span<const OpEntry> PoolOps();           // pool.cc: *Pool, Global*, MaxUnpool, MaxRoiPool, RoiAlign
 std::span<const OpEntry> NormalizationOps();  // normalization.cc: Softmax family, *Normalization, LRN
 std::span<const OpEntry> RecurrentOps();      // recurrent.cc: RNN, GRU, LSTM
 std::span<const OpEntry> AttentionOps();      // attention.cc: Attention, RotaryEmbedding ...
 std::span<const OpEntry> ReductionOps();      // reduction.cc: Reduce*, ArgMax, ArgMin, CumSum ...
-std::span<const OpEntry> ShapeOps();          // shape.cc: Shape, Size, Reshape, Squeeze, Expand, Constant*, Range ...
-std::span<const OpEntry> MovementOps();       // movement.cc: Transpose, Concat, Split, Slice, Pad, Tile, DepthToSpace, Trilu ...
-std::span<const OpEntry> IndexingOps();       // indexing.cc: Gather*, Scatter*, OneHot, NonZero, Compress, Where, TensorScatter
-std::span<const OpEntry> SortingOps();        // sorting.cc: TopK, Unique, NonMaxSuppression, ...
-std::span<const OpEntry> ImageOps();          // image.cc: Resize, GridSample, AffineGrid, CenterCropPad, ImageDecoder
-std::span<const OpEntry> SignalOps();         // signal.cc: DFT, STFT, windows, MelWeightMatrix
-std::span<const OpEntry> TextOps();           // text.cc: String*, RegexFullMatch, TfIdfVectorizer, StringNormalizer
-std::span<const OpEntry> LossOps();           // loss.cc: NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss, training
-std::span<const OpEntry> MlOps();             // ml.cc: ai.onnx.ml
+std::span<const OpEntry> ShapeOps();  // shape.cc: Shape, Size, Reshape, Squeeze, Expand, Constant*, Range ...
+std::span<const OpEntry>
+MovementOps();  // movement.cc: Transpose, Concat, Split, Slice, Pad, Tile, DepthToSpace, Trilu ...
+std::span<const OpEntry>
+IndexingOps();  // indexing.cc: Gather*, Scatter*, OneHot, NonZero, Compress, Where, TensorScatter
+std::span<const OpEntry> SortingOps();  // sorting.cc: TopK, Unique, NonMaxSuppression, ...
+std::span<const OpEntry> ImageOps();  // image.cc: Resize, GridSample, AffineGrid, CenterCropPad, ImageDecoder
+std::span<const OpEntry> SignalOps();  // signal.cc: DFT, STFT, windows, MelWeightMatrix
+std::span<const OpEntry> TextOps();    // text.cc: String*, RegexFullMatch, TfIdfVectorizer, StringNormalizer
+std::span<const OpEntry> LossOps();  // loss.cc: NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss, training
+std::span<const OpEntry> MlOps();    // ml.cc: ai.onnx.ml
 
 }  // namespace braid::reference
 
