@@ -38,9 +38,9 @@ Heads ReadHeads(const OpContext& op, const Tensor& t, const char* what, const ch
     return h;
   }
   h.heads = op.Int(attribute, 0);
-  op.Check(h.heads >= 1 && t.dim(2) % h.heads == 0, std::string(attribute) + " " + std::to_string(h.heads) +
-                                                        " does not divide the last axis of " + what + " " +
-                                                        DimsText(t.dims()));
+  op.Check(h.heads >= 1 && h.heads <= std::max<int64_t>(t.dim(2), 1) && t.dim(2) % h.heads == 0,
+           std::string(attribute) + " " + std::to_string(h.heads) + " does not divide the last axis of " +
+               what + " " + DimsText(t.dims()));
   h.size = t.dim(2) / h.heads;
   return h;
 }

@@ -107,6 +107,18 @@ TEST(LinearAttentionTest, GatedDelta) {
   ExpectFails("LinearAttention", {one, one, v}, heads, "needs decay");
 }
 
+// Heads of no elements: any number of them would divide the axis, and take for ever.
+TEST(HeadsTest, MoreHeadsThanElementsAreRefused) {
+  Tensor none(kFloat, {1, 2, 0});
+  std::vector<Attr> heads = {
+      {"q_num_heads", INT64_MAX}, {"kv_num_heads", INT64_MAX}, {"update_rule", "linear"}};
+  ExpectFails("LinearAttention", {none, none, none}, heads, "exceeds the last axis");
+  heads.pop_back();
+  ExpectFails("Attention", {none, none, none}, heads, "does not divide");
+  ExpectFails("GroupNormalization", {Tensor(kFloat, {1, 0}), Tensor(kFloat, {0}), Tensor(kFloat, {0})},
+              {{"num_groups", INT64_MAX}}, "num_groups");
+}
+
 TEST(CausalConvTest, CarriesItsState) {
   Tensor x = Tensor::Of<float>({1, 1, 3}, {1, 2, 3}), w = Tensor::Of<float>({1, 1, 2}, {10, 1});
   auto y = RunOp("CausalConvWithState",

@@ -156,9 +156,9 @@ void GroupNormalization(OpContext& op) {
   const Planes p = PlanesOf(op, op.input(0), 2);
   StashType(op);
   const int64_t groups = op.Int("num_groups", 0);
-  op.Check(groups >= 1 && p.channels % groups == 0, "num_groups " + std::to_string(groups) +
-                                                        " does not divide the " + std::to_string(p.channels) +
-                                                        " channels");
+  op.Check(groups >= 1 && groups <= std::max<int64_t>(p.channels, 1) && p.channels % groups == 0,
+           "num_groups " + std::to_string(groups) + " does not divide the " + std::to_string(p.channels) +
+               " channels");
   NormalizeGroups(op, p, groups);
 }
 

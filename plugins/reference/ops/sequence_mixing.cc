@@ -18,6 +18,9 @@ void LinearAttention(OpContext& op) {
     op.Check(op.input(i).rank() == 3,
              "input " + std::to_string(i) + " " + DimsText(op.input(i).dims()) + " is not of rank 3");
   const int64_t q_heads = op.Int("q_num_heads", 0), heads = op.Int("kv_num_heads", 0);
+  op.Check(
+      q_heads <= std::max<int64_t>(query.dim(2), 1),
+      "q_num_heads " + std::to_string(q_heads) + " exceeds the last axis of query " + DimsText(query.dims()));
   op.Check(q_heads >= 1 && heads >= 1 && q_heads % heads == 0,
            "q_num_heads " + std::to_string(q_heads) + " is no positive multiple of kv_num_heads " +
                std::to_string(heads));
@@ -152,6 +155,8 @@ void RotaryEmbedding(OpContext& op) {
                 heads = flat ? op.Int("num_heads", 0) : x.dim(1);
   op.Check(heads >= (flat ? 1 : 0) && (!flat || x.dim(2) % heads == 0),
            "num_heads " + std::to_string(heads) + " does not divide the last axis of " + DimsText(x.dims()));
+  op.Check(!flat || heads <= std::max<int64_t>(x.dim(2), 1),
+           "num_heads " + std::to_string(heads) + " exceeds the last axis of " + DimsText(x.dims()));
   const int64_t size = flat ? x.dim(2) / heads : x.dim(3);
   const int64_t attribute = op.Int("rotary_embedding_dim", 0), turned = attribute == 0 ? size : attribute,
                 half = turned / 2;
