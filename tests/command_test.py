@@ -359,7 +359,7 @@ def main() -> int:
         title = test.__name__.replace("_", " ")
         with tempfile.TemporaryDirectory(prefix="braid-command-") as folder:
             try:
-                test(Command(args.braid, pathlib.Path(folder)))
+                test(Command(str(pathlib.Path(args.braid).resolve()), pathlib.Path(folder)))
                 passed += 1
                 print(f"passed {title}")
             except Exception:
