@@ -61,6 +61,8 @@ struct Tensor {
   uint64_t bytes() const { return static_cast<uint64_t>(count) * BytesOf(type); }
 };
 
+constexpr int64_t kLoopLimit = 60000;
+
 struct NodeCost {
   std::vector<std::pair<double, uint64_t>> steps;  // operations, bytes
   uint64_t constants = 0, temporaries = 0;
@@ -114,16 +116,30 @@ class Lowering {
     static_assert(sizeof(Params) <= kPushBytes);
     Add(shader, std::move(constants), reads, writes, &params, sizeof params, groups, work);
   }
-  // For kernels that loop with FOR_EACH over `items`, in work groups of 64.
+  // For kernels that loop with FOR_EACH over `items`, in work groups of 64. `loops`: iterations of the
+  // kernel's own loops for one item.
   template <class Params>
   void Each(const std::string& shader, std::vector<uint32_t> constants, std::vector<const Tensor*> reads,
-            std::vector<const Tensor*> writes, const Params& params, int64_t items, double work_each) {
+            std::vector<const Tensor*> writes, const Params& params, int64_t items, double work_each,
+            int64_t loops = 0) {
     if (items == 0) return;
-    // A work group costs lavapipe about a microsecond to start: few, with many elements an item.
-    uint64_t groups =
-        std::min<uint64_t>((static_cast<uint64_t>(items) + 63) / 64, device_.physical().cpu() ? 64 : 32768);
+    NeedLoops(loops + 1);
+    uint64_t groups = (static_cast<uint64_t>(items) + 63) / 64;
+    if (device_.physical().cpu()) {
+      // A work group costs lavapipe about a microsecond to start: few, but within its limit of iterations.
+      uint64_t each = static_cast<uint64_t>(kLoopLimit / (loops + 1));
+      groups = std::min(groups,
+                        std::max<uint64_t>(64, (static_cast<uint64_t>(items) + each * 64 - 1) / (each * 64)));
+    }
+    groups = std::min<uint64_t>(groups, 65535);
     Dispatch(shader, std::move(constants), std::move(reads), std::move(writes), params,
              {static_cast<uint32_t>(groups), 1, 1}, work_each * static_cast<double>(items));
+  }
+  // lavapipe ends loops silently after 65535 iterations of a work item: what needs more is refused there.
+  void NeedLoops(int64_t iterations) const {
+    if (device_.physical().cpu() && iterations > kLoopLimit)
+      throw Refusal{BRAID_NO_SHAPE,
+                    std::to_string(iterations) + " iterations in one work item; this driver stops at 65535"};
   }
   void CopyBytes(const Tensor& from, const Tensor& to);
   void Fill(const Tensor& to, uint32_t word);

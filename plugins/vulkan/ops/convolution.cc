@@ -77,6 +77,7 @@ void Direct(Lowering& l, const char* kernel, const Window& w, int64_t batch, int
   std::copy(w.stride, w.stride + 3, p.stride);
   std::copy(w.dilation, w.dilation + 3, p.dilation);
   std::copy(w.pad, w.pad + 3, p.pad);
+  l.NeedLoops((channels + 3) * w.kernel[0] * w.kernel[1] * w.kernel[2]);
   double taps = static_cast<double>(w.kernel[0]) * w.kernel[1] * w.kernel[2];
   l.Dispatch(kernel, {0, l.HasIn(2) ? 1u : 0u}, {&x, &weights, l.HasIn(2) ? &l.In(2) : &x}, {&y}, p,
              {(p.places + 31) / 32, static_cast<uint32_t>(p.blocks), static_cast<uint32_t>(batch * groups)},
@@ -125,6 +126,7 @@ void Conv(Lowering& l) {
     return Direct(l, "conv_direct", w, batch, groups, channels, outputs, packed);
   }
 
+  l.NeedLoops(channels * (1 + w.kernel[1] * (1 + int64_t{w.kernel[2]})));
   constexpr int64_t kTile = 4;
   int64_t tiles = (w.out[2] + kTile - 1) / kTile;
   int64_t rows = int64_t{w.out[1] - 1} * w.stride[1] + int64_t{w.kernel[1] - 1} * w.dilation[1] + 1;

@@ -147,6 +147,7 @@ void MatrixProduct(Lowering& l, Matrix a, Matrix b, const Tensor& y, const Dims&
   p.n = static_cast<uint32_t>(b.cols);
   p.k4 = static_cast<uint32_t>((k + 3) / 4);
   p.lda = p.k4;
+  l.NeedLoops(p.k4);
   p.ldb = static_cast<uint32_t>((b.cols + 3) / 4);
   uint32_t size_a = p.m * p.lda, size_b = 4 * p.k4 * p.ldb;
   p.batch1 = 1;

@@ -69,7 +69,8 @@ void BinaryOf(Lowering& l, const std::string& name, const Tensor& a, const Tenso
     p.sa[i] = m.strides[0][i];
     p.sb[i] = m.strides[1][i];
   }
-  l.Each(kernel, {static_cast<uint32_t>(m.dims.size())}, {&a, &b}, {&y}, p, y.count, 4);
+  l.Each(kernel, {static_cast<uint32_t>(m.dims.size())}, {&a, &b}, {&y}, p, y.count, 4,
+         name == "Mod" ? 300 : 0);
 }
 
 void Binary(Lowering& l) { BinaryOf(l, std::string(l.node().op()), l.In(0), l.In(1), l.Out()); }

@@ -39,7 +39,7 @@ void ReduceOver(Lowering& l, const std::string& kernel, const Tensor& x, const T
   p.count = static_cast<uint32_t>(count);
   if (shaders::Find(kernel) == nullptr)
     throw Refusal{BRAID_NO_TYPE, "input 0 is of type " + NameOf(x.type), 0};
-  l.Each(kernel, {kept, folded}, {&x}, {&y}, p, y.count, work * static_cast<double>(count));
+  l.Each(kernel, {kept, folded}, {&x}, {&y}, p, y.count, work * static_cast<double>(count), count);
 }
 
 void Reduce(Lowering& l) {
@@ -99,7 +99,7 @@ void Softmax(Lowering& l) {
   bool log = l.node().op() == "LogSoftmax";
   l.Each(std::string(log ? "log_softmax_" : "softmax_") + TagOf(x.type), {}, {&x}, {&y},
          Params{static_cast<uint32_t>(rows), static_cast<uint32_t>(inner), static_cast<uint32_t>(dims[axis])},
-         rows, 60.0 * static_cast<double>(dims[axis]));
+         rows, 60.0 * static_cast<double>(dims[axis]), 3 * dims[axis]);
 }
 
 struct NormParams {
@@ -133,7 +133,7 @@ void LayerNormalization(Lowering& l) {
                static_cast<uint32_t>(cols),     !rms && l.HasIn(2) ? 1u : 0u, statistics ? 1u : 0u,
                l.node().Float("epsilon", 1e-5f)};
   l.Each(std::string(rms ? "rms_norm_" : "norm_") + TagOf(x.type), {}, {&x, &s, &bias}, {&y, &mean, &inverse},
-         p, rows, 8.0 * static_cast<double>(cols));
+         p, rows, 8.0 * static_cast<double>(cols), 3 * cols);
 }
 
 // Instance: rows of one channel. Group: rows of a group of channels. Scale and bias one a channel.
@@ -160,7 +160,7 @@ void ChannelNormalization(Lowering& l) {
                l.node().Float("epsilon", 1e-5f)};
   Tensor none_too = l.Temporary(kF32, {1});
   l.Each(std::string("norm_") + TagOf(x.type), {}, {&x, &l.In(1), &l.In(2)}, {&y, &none, &none_too}, p, rows,
-         8.0 * static_cast<double>(cols));
+         8.0 * static_cast<double>(cols), 3 * cols);
 }
 
 void Lrn(Lowering& l) {
@@ -183,7 +183,7 @@ void Lrn(Lowering& l) {
            l.node().Float("beta", 0.75f),
            l.node().Float("bias", 1.0f)};
   l.Each(std::string("lrn_") + TagOf(x.type), {}, {&x}, {&y}, p, x.count,
-         60.0 + 2.0 * static_cast<double>(size));
+         60.0 + 2.0 * static_cast<double>(size), size);
 }
 
 const Operator kOperators[] = {

@@ -42,7 +42,8 @@ void Pool(Lowering& l) {
   p.include_pad = l.node().Int("count_include_pad", 0) != 0 ? 1 : 0;
   p.norm = static_cast<float>(l.node().Int("p", 2));
   l.Each(std::string("pool_") + TagOf(x.type), {mode}, {&x}, {&y}, p, y.count,
-         4.0 * w.kernel[0] * w.kernel[1] * static_cast<double>(w.kernel[2]));
+         4.0 * w.kernel[0] * w.kernel[1] * static_cast<double>(w.kernel[2]),
+         int64_t{w.kernel[0]} * (1 + int64_t{w.kernel[1]} * (1 + w.kernel[2])));
 }
 
 // The places in the input, and their weights, of each output place along one axis.
@@ -182,7 +183,7 @@ void Resize(Lowering& l) {
              static_cast<uint32_t>(now.dims[axis]), static_cast<uint32_t>(dims[axis]), taps.count};
     std::string kernel = axis_of.nearest() ? "resample_pick_w" + std::to_string(BytesOf(x.type))
                                            : std::string("resample_") + TagOf(x.type);
-    l.Each(kernel, {}, {&now, &index, &weight}, {&next}, p, next.count, 3.0 * taps.count);
+    l.Each(kernel, {}, {&now, &index, &weight}, {&next}, p, next.count, 3.0 * taps.count, taps.count);
     now = next;
     now.dims = dims;
   }
