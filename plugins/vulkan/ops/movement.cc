@@ -14,8 +14,12 @@ void SameBytes(Lowering& l) { l.Alias(0, l.In(0)); }
 
 void Dropout(Lowering& l) {
   if (l.HasIn(2)) throw Refusal{BRAID_NO_RUNTIME_VALUE, "training mode is not known to be off", 2};
-  if (l.HasOut(1)) throw Refusal{BRAID_NO_OP, "the mask is not made"};
   l.Alias(0, l.In(0));
+  if (!l.HasOut(1)) return;
+  // Nothing is dropped in inference.
+  const Tensor& mask = l.Out(1);
+  l.CopyStrided(l.Literal(kBool, {1}, {1}), 0, Dims(mask.dims.size(), 0), mask, 0, DenseStrides(mask.dims),
+                mask.dims);
 }
 
 void Transpose(Lowering& l) {
