@@ -259,17 +259,17 @@ struct TypeOf;
 // clang-format off
 BRAID_TYPE_OF(float, kFloat)
 BRAID_TYPE_OF(uint8_t, kUint8) BRAID_TYPE_OF(int8_t, kInt8) BRAID_TYPE_OF(uint16_t, kUint16)
-    BRAID_TYPE_OF(int16_t, kInt16) BRAID_TYPE_OF(int32_t, kInt32) BRAID_TYPE_OF(int64_t, kInt64)
-        BRAID_TYPE_OF(std::string, kString) BRAID_TYPE_OF(bool, kBool) BRAID_TYPE_OF(Float16, kFloat16)
-            BRAID_TYPE_OF(double, kDouble) BRAID_TYPE_OF(uint32_t, kUint32) BRAID_TYPE_OF(uint64_t, kUint64)
-                BRAID_TYPE_OF(Complex64, kComplex64) BRAID_TYPE_OF(Complex128, kComplex128)
-                    BRAID_TYPE_OF(BFloat16, kBFloat16) BRAID_TYPE_OF(Float8E4M3FN, kFloat8E4M3FN)
-                        BRAID_TYPE_OF(Float8E4M3FNUZ, kFloat8E4M3FNUZ) BRAID_TYPE_OF(Float8E5M2, kFloat8E5M2)
-                            BRAID_TYPE_OF(Float8E5M2FNUZ, kFloat8E5M2FNUZ) BRAID_TYPE_OF(Uint4, kUint4)
-                                BRAID_TYPE_OF(Int4, kInt4) BRAID_TYPE_OF(Float4E2M1, kFloat4E2M1)
-                                    BRAID_TYPE_OF(Float8E8M0, kFloat8E8M0) BRAID_TYPE_OF(Uint2, kUint2)
-                                        BRAID_TYPE_OF(Int2, kInt2) BRAID_TYPE_OF(Float6E2M3, kFloat6E2M3)
-                                            BRAID_TYPE_OF(Float6E3M2, kFloat6E3M2)
+BRAID_TYPE_OF(int16_t, kInt16) BRAID_TYPE_OF(int32_t, kInt32) BRAID_TYPE_OF(int64_t, kInt64)
+BRAID_TYPE_OF(std::string, kString) BRAID_TYPE_OF(bool, kBool) BRAID_TYPE_OF(Float16, kFloat16)
+BRAID_TYPE_OF(double, kDouble) BRAID_TYPE_OF(uint32_t, kUint32) BRAID_TYPE_OF(uint64_t, kUint64)
+BRAID_TYPE_OF(Complex64, kComplex64) BRAID_TYPE_OF(Complex128, kComplex128)
+BRAID_TYPE_OF(BFloat16, kBFloat16) BRAID_TYPE_OF(Float8E4M3FN, kFloat8E4M3FN)
+BRAID_TYPE_OF(Float8E4M3FNUZ, kFloat8E4M3FNUZ) BRAID_TYPE_OF(Float8E5M2, kFloat8E5M2)
+BRAID_TYPE_OF(Float8E5M2FNUZ, kFloat8E5M2FNUZ) BRAID_TYPE_OF(Uint4, kUint4)
+BRAID_TYPE_OF(Int4, kInt4) BRAID_TYPE_OF(Float4E2M1, kFloat4E2M1)
+BRAID_TYPE_OF(Float8E8M0, kFloat8E8M0) BRAID_TYPE_OF(Uint2, kUint2)
+BRAID_TYPE_OF(Int2, kInt2) BRAID_TYPE_OF(Float6E2M3, kFloat6E2M3)
+BRAID_TYPE_OF(Float6E3M2, kFloat6E3M2)
 // clang-format on
 #undef BRAID_TYPE_OF
                                                 template <class T>
@@ -317,12 +317,13 @@ bool DispatchIn(int32_t type, const F& f) {
     // clang-format off
     BRAID_CASE(float)
     BRAID_CASE(uint8_t) BRAID_CASE(int8_t) BRAID_CASE(uint16_t) BRAID_CASE(int16_t) BRAID_CASE(int32_t)
-        BRAID_CASE(int64_t) BRAID_CASE(std::string) BRAID_CASE(bool) BRAID_CASE(Float16) BRAID_CASE(double)
-            BRAID_CASE(uint32_t) BRAID_CASE(uint64_t) BRAID_CASE(Complex64) BRAID_CASE(Complex128)
-                BRAID_CASE(BFloat16) BRAID_CASE(Float8E4M3FN) BRAID_CASE(Float8E4M3FNUZ)
-                    BRAID_CASE(Float8E5M2) BRAID_CASE(Float8E5M2FNUZ) BRAID_CASE(Uint4) BRAID_CASE(Int4)
-                        BRAID_CASE(Float4E2M1) BRAID_CASE(Float8E8M0) BRAID_CASE(Uint2) BRAID_CASE(Int2)
-                            BRAID_CASE(Float6E2M3) BRAID_CASE(Float6E3M2) default : return false;
+    BRAID_CASE(int64_t) BRAID_CASE(std::string) BRAID_CASE(bool) BRAID_CASE(Float16) BRAID_CASE(double)
+    BRAID_CASE(uint32_t) BRAID_CASE(uint64_t) BRAID_CASE(Complex64) BRAID_CASE(Complex128)
+    BRAID_CASE(BFloat16) BRAID_CASE(Float8E4M3FN) BRAID_CASE(Float8E4M3FNUZ)
+    BRAID_CASE(Float8E5M2) BRAID_CASE(Float8E5M2FNUZ) BRAID_CASE(Uint4) BRAID_CASE(Int4)
+    BRAID_CASE(Float4E2M1) BRAID_CASE(Float8E8M0) BRAID_CASE(Uint2) BRAID_CASE(Int2)
+    BRAID_CASE(Float6E2M3) BRAID_CASE(Float6E3M2)
+    default: return false;
     // clang-format on
   }
 #undef BRAID_CASE
