@@ -297,6 +297,12 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
   const ScopeNode& node = scope_.nodes[index];
   return Guard([&] {
     if (KnownIf(index, context)) return absl::OkStatus();
+    // Inference functions take an axis as 32 bits, and would read a small one out of an absurd one.
+    if (const pb::AttributeProto* axis = node.attribute("axis");
+        axis != nullptr && axis->type() == pb::AttributeProto::INT &&
+        (axis->i() < -kMaxRank - 1 || axis->i() > kMaxRank)) {
+      return absl::InvalidArgumentError(absl::StrCat("axis ", axis->i(), " is out of range"));
+    }
     const pb::OpSchema& schema = *node.schema;
     if (schema.has_type_and_shape_inference_function()) {
       // Its inference function takes onesided to be 0 where it is not given; the specification says 1.

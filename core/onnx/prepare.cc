@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/onnx/schema.h"
 #include "core/onnx/upgrade/upgrade.h"
@@ -330,6 +331,31 @@ std::string LabelOf(const pb::NodeProto& node) {
   return NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");
 }
 
+// Shape inference of Einsum does not end on some malformed equations: a second ellipsis in a term, a lone
+// point.
+bool IsEquation(std::string_view equation) {
+  int arrows = 0;
+  bool ellipsis = false;
+  for (size_t i = 0; i < equation.size(); ++i) {
+    const char c = equation[i];
+    if (c == '.') {
+      if (ellipsis || equation.substr(i, 3) != "...") return false;
+      ellipsis = true;
+      i += 2;
+    } else if (c == '-') {
+      if (equation.substr(i, 2) != "->" || ++arrows > 1) return false;
+      ellipsis = false;
+      ++i;
+    } else if (c == ',') {
+      if (arrows > 0) return false;
+      ellipsis = false;
+    } else if (c != ' ' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) {
+      return false;
+    }
+  }
+  return true;
+}
+
 absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::string, int64_t>& imports) {
   for (const auto& node : graph.node()) {
     const std::string& domain = node.domain();
@@ -340,7 +366,7 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
       const auto* any = FindSchema(node.op_type(), domain, 1 << 20);
       if (any != nullptr)
         return Bad(absl::StrCat(LabelOf(node), ": the operator is not in opset ", import->second,
-                                "; it came with ", any->since_version()));
+                                "; it came with ", VersionsOf(node.op_type(), domain).front()));
       return Bad(absl::StrCat(LabelOf(node), ": there is no operator '", node.op_type(), "' in domain '",
                               domain.empty() ? "ai.onnx" : domain, "'",
                               NearestOperator(node.op_type(), domain)));
@@ -349,6 +375,8 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
     for (const auto& a : node.attribute()) {
       if (!names.insert(a.name()).second)
         return Bad(absl::StrCat(LabelOf(node), ": attribute '", a.name(), "' is there twice"));
+      if (a.name() == "equation" && domain.empty() && node.op_type() == "Einsum" && !IsEquation(a.s()))
+        return Bad(absl::StrCat(LabelOf(node), ": '", absl::CHexEscape(a.s()), "' is no equation"));
       if (a.has_g())
         if (absl::Status s = CheckOperators(a.g(), imports); !s.ok()) return s;
     }
@@ -365,6 +393,9 @@ absl::Status Check(const pb::ModelProto& model) {
     return v.type().has_tensor_type() && !v.type().tensor_type().has_shape();
   };
   const auto& graph = model.graph();
+  for (const auto& v : graph.input())
+    if (v.type().value_case() == pb::TypeProto::VALUE_NOT_SET)
+      return Bad(absl::StrCat("input '", v.name(), "' has no type"));
   if (std::any_of(graph.output().begin(), graph.output().end(), lacks) ||
       std::any_of(graph.input().begin(), graph.input().end(), lacks)) {
     copy = model;

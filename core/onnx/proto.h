@@ -23,6 +23,21 @@ namespace pb = ONNX_NAMESPACE;
 inline constexpr uint64_t kSmallTensorBytes = 1024;
 inline constexpr int kMaxRank = 32;  // BRAID_MAX_RANK of the plugin ABI
 
+// The lines of a text as one, separated by "; ".
+inline std::string OneLine(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    std::string_view part = text.substr(0, text.find('\n'));
+    text.remove_prefix(part.size() == text.size() ? part.size() : part.size() + 1);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    if (part.starts_with("==> ")) part.remove_prefix(4);
+    if (part.empty()) continue;
+    if (!line.empty()) line += "; ";
+    line += part;
+  }
+  return line;
+}
+
 // Turns what the ONNX library throws into InvalidArgument with its text; out of memory into
 // ResourceExhausted.
 template <typename F>
@@ -32,7 +47,7 @@ absl::Status Guard(F&& body) {
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory");
   } catch (const std::exception& e) {
-    return absl::InvalidArgumentError(e.what());
+    return absl::InvalidArgumentError(OneLine(e.what()));
   } catch (...) {
     return absl::InternalError("unknown exception");
   }

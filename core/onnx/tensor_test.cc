@@ -110,7 +110,8 @@ TEST(BadInputs11, DataThatDoesNotFitDims) {
 TEST(BadInputs11, DimsThatAreNone) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {-4})), HasSubstr("negative dimension"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {0, -1})), HasSubstr("negative dimension"));
-  EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})), HasSubstr("more elements"));
+  EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})),
+              HasSubstr("more elements"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::DOUBLE, {INT64_MAX})), HasSubstr("more elements"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, std::vector<int64_t>(40, 1))), HasSubstr("40 dimensions"));
 }
@@ -161,8 +162,9 @@ TEST(SparseTensor, LinearAndCoordinateIndices) {
 
 TEST(BadInputs09, IndicesOfSparseTensorsOutOfRange) {
   Origin origin;
-  for (const auto& sparse : {Sparse({1, 6}, {2}), Sparse({-1, 2}, {2}), Sparse({0, 3, 1, 2}, {2, 2}),
-                             Sparse({0, 1, -1, 2}, {2, 2}), Sparse({INT64_MIN, INT64_MAX}, {2}), Sparse({1}, {1})}) {
+  for (const auto& sparse :
+       {Sparse({1, 6}, {2}), Sparse({-1, 2}, {2}), Sparse({0, 3, 1, 2}, {2, 2}),
+        Sparse({0, 1, -1, 2}, {2, 2}), Sparse({INT64_MIN, INT64_MAX}, {2}), Sparse({1}, {1})}) {
     pb::TensorProto dense;
     EXPECT_THAT(std::string(ReadSparseTensor(sparse, origin, &dense).status().message()), HasSubstr("ind"));
   }
@@ -211,9 +213,12 @@ TEST(ExternalTensor, AlignedDataIsMapped) {
 
 TEST(BadInputs09, OffsetsAndLengths) {
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"offset", "-4"}, {"offset", "18446744073709551612"}, {"offset", "8"},  {"offset", "99999999999999999999999"},
-      {"offset", ""},   {"offset", " 0"},                   {"length", "12"}, {"length", "-8"},
-      {"length", "4"},  {"frob", "1"},                      {"location", "w.bin"}};
+      {"offset", "-4"},     {"offset", "18446744073709551612"},
+      {"offset", "8"},      {"offset", "99999999999999999999999"},
+      {"offset", ""},       {"offset", " 0"},
+      {"length", "12"},     {"length", "-8"},
+      {"length", "4"},      {"frob", "1"},
+      {"location", "w.bin"}};
   for (const auto& [key, value] : bad) {
     External e;
     e.Add(key, value);

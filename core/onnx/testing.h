@@ -32,17 +32,19 @@ inline pb::ModelProto FromText(const std::string& text) {
 
 // `graph` of the textual form under an opset: "g (float[N] x) => (float[N] y) { y = Relu(x) }".
 inline pb::ModelProto InOpset(int opset, const std::string& graph, int ir = 8) {
-  return FromText("<ir_version: " + std::to_string(ir) + ", opset_import: [\"\" : " + std::to_string(opset) + "]>\n" +
-                  graph);
+  return FromText("<ir_version: " + std::to_string(ir) + ", opset_import: [\"\" : " + std::to_string(opset) +
+                  "]>\n" + graph);
 }
 
-inline absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& bytes, const std::string& folder = "",
+inline absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& bytes,
+                                                         const std::string& folder = "",
                                                          const ModelBudgets& budgets = {}) {
-  return LoadModelMemory(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()), folder,
-                         budgets);
+  return LoadModelMemory(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()),
+                         folder, budgets);
 }
 
-inline absl::StatusOr<std::shared_ptr<const Model>> Load(const pb::ModelProto& model, const std::string& folder = "",
+inline absl::StatusOr<std::shared_ptr<const Model>> Load(const pb::ModelProto& model,
+                                                         const std::string& folder = "",
                                                          const ModelBudgets& budgets = {}) {
   return Load(model.SerializeAsString(), folder, budgets);
 }

@@ -15,8 +15,9 @@ struct Stripped {
 Stripped Strip(const std::string& bytes, uint32_t nesting = 64) {
   Stripped out;
   std::string stub;
-  out.status = StripLargeTensors(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()),
-                                 "key", nesting, &stub, &out.large);
+  out.status =
+      StripLargeTensors(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()),
+                        "key", nesting, &stub, &out.large);
   if (out.status.ok()) {
     EXPECT_TRUE(out.model.ParseFromString(stub));
   }
@@ -33,7 +34,8 @@ pb::TensorProto Raw(const std::string& name, size_t bytes, char fill) {
 }
 
 TEST(Wire, ModelWithoutLargeTensorsIsUnchanged) {
-  pb::ModelProto model = InOpset(13, "g (float[N] x) => (float[N] y) <float[2] w = {1, 2}> { y = Add(x, w) }");
+  pb::ModelProto model =
+      InOpset(13, "g (float[N] x) => (float[N] y) <float[2] w = {1, 2}> { y = Add(x, w) }");
   *model.mutable_graph()->add_initializer() = Raw("edge", kSmallTensorBytes, 'e');
   const Stripped out = Strip(model.SerializeAsString());
   ASSERT_TRUE(out.status.ok()) << out.status;
