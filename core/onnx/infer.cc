@@ -53,39 +53,6 @@ void ForEachDim(TypeProto* type, const Visit& visit) {
   }
 }
 
-// The library's inference does not end, or reads past the end, for some malformed equations.
-absl::Status CheckEinsum(const ScopeNode& node) {
-  const pb::AttributeProto* attribute = node.attribute("equation");
-  if (attribute == nullptr) return absl::InvalidArgumentError("it has no equation");
-  std::string equation;
-  for (const char c : attribute->s()) {
-    if (c != ' ') equation += c;
-  }
-  const auto bad = [&](std::string_view cause) {
-    return absl::InvalidArgumentError(absl::StrCat("its equation '", attribute->s(), "' ", cause));
-  };
-  const size_t arrow = equation.find("->");
-  std::vector<std::string> terms(1);
-  for (const char c : equation.substr(0, arrow)) {
-    if (c == ',') {
-      terms.emplace_back();
-    } else {
-      terms.back() += c;
-    }
-  }
-  if (terms.size() != node.inputs.size()) {
-    return bad(absl::StrCat("has ", terms.size(), " terms for ", node.inputs.size(), " inputs"));
-  }
-  if (arrow != std::string::npos) terms.push_back(equation.substr(arrow + 2));
-  for (std::string term : terms) {
-    if (const size_t dots = term.find("..."); dots != std::string::npos) term.erase(dots, 3);
-    for (const char c : term) {
-      if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))) return bad("is malformed");
-    }
-  }
-  return absl::OkStatus();
-}
-
 class Inferencer {
  public:
   Inferencer(const Scope& scope, const InferOptions& options, Symbols* symbols)
@@ -335,9 +302,6 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
         axis != nullptr && axis->type() == pb::AttributeProto::INT &&
         (axis->i() < -kMaxRank - 1 || axis->i() > kMaxRank)) {
       return absl::InvalidArgumentError(absl::StrCat("axis ", axis->i(), " is out of range"));
-    }
-    if (node.proto.op_type() == "Einsum" && node.proto.domain().empty()) {
-      if (absl::Status s = CheckEinsum(node); !s.ok()) return s;
     }
     const pb::OpSchema& schema = *node.schema;
     if (schema.has_type_and_shape_inference_function()) {
