@@ -246,8 +246,7 @@ TEST(Model, SpecialiseRefusesWhatContradicts) {
   ASSERT_NE(model, nullptr);
   const auto bad =
       model->Specialise(std::vector<InputShape>{{true, {2, 3}, nullptr}, {true, {4, 5}, nullptr}});
-  EXPECT_THAT(std::string(bad.status().message()),
-              SaysInOneLine(std::vector<std::string>{"MatMul"}));
+  EXPECT_THAT(std::string(bad.status().message()), SaysInOneLine(std::vector<std::string>{"MatMul"}));
   const auto declared =
       model->Specialise(std::vector<InputShape>{{true, {2, 4}, nullptr}, {true, {4, 5}, nullptr}});
   EXPECT_THAT(std::string(declared.status().message()),
