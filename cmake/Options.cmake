@@ -52,6 +52,7 @@ endif()
 
 find_program(BRAID_CCACHE ccache)
 if(BRAID_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER "${BRAID_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BRAID_CCACHE}")
+  # Paths below the source folder are made relative, so that two checkouts share what is compiled.
+  set(CMAKE_C_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "${BRAID_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "${BRAID_CCACHE}")
 endif()
