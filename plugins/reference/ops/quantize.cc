@@ -107,106 +107,114 @@ int32_t QuantizedType(const OpContext& op, int32_t zero_point) {
   return asked == kUndefined ? kUint8 : asked;
 }
 
+// What each element of x is scaled and shifted by, in double: of its own shape, or spread by strides of 0.
+struct Scaling {
+  Tensor scale, zero;  // zero is all 0 where there is no zero point
+};
+
+// `of`: "x" or "y", which the inputs' names start with.
+template <TypeSet ScaleSet, TypeSet ZeroSet>
+Scaling ScalingOf(const OpContext& op, const std::string& of) {
+  const Tensor& x = op.input(0);
+  const Tensor& given = op.input(1);
+  Scaling s{AsDoubles<ScaleSet>(op, Spread(op, x, given, (of + "_scale").c_str())), {}};
+  if (!op.has(2)) {
+    s.zero = Tensor(kDouble, s.scale.dims());
+    std::fill_n(s.zero.data<double>(), s.zero.size(), 0.0);
+    return s;
+  }
+  const Tensor& z = op.input(2);
+  if (z.dims() != given.dims() && !(z.size() == 1 && given.size() == 1))
+    op.Fail(of + "_zero_point has shape " + DimsText(z.dims()) + ", " + of + "_scale has " +
+            DimsText(given.dims()));
+  s.zero = AsDoubles<ZeroSet>(op, Spread(op, x, z, (of + "_zero_point").c_str()));
+  return s;
+}
+
+// Some elements of x that lie side by side, as doubles to be worked on in place; scale[i * step] and
+// zero[i * step] belong to values[i].
+struct Block {
+  double* values;
+  int64_t first, count;  // position in x
+  const double *scale, *zero;
+  int64_t step;
+};
+
+// Calls f(Block) for all of x, on several threads.
+template <TypeSet Set, class F>
+void ForEachBlock(const OpContext& op, const Tensor& x, const Scaling& scaling, F f) {
+  ForEachPairRow(op, x.dims(), x.dims(), scaling.scale.dims(), kCost, [&](const PairRow& row) {
+    double values[kBlock];
+    const int64_t step = row.inner[1];
+    for (int64_t done = 0; done < row.count; done += kBlock) {
+      const int64_t first = row.offsets[0] + done, count = std::min(kBlock, row.count - done);
+      const int64_t at = row.offsets[1] + done * step;
+      Dispatch<Set>(op, x.type(), [&]<class T>() {
+        const T* from = x.data<T>() + first;
+        for (int64_t i = 0; i < count; ++i) values[i] = static_cast<double>(static_cast<Compute<T>>(from[i]));
+      });
+      f(Block{values, first, count, scaling.scale.data<double>() + at, scaling.zero.data<double>() + at,
+              step});
+    }
+  });
+}
+
 // QuantizeLinear-28: y = saturate(round(x / y_scale) + y_zero_point). The quotient has the precision of
 // `precision`, else of y_scale; float32 for a scale of float8e8m0, exact for int32.
 void QuantizeLinear(OpContext& op) {
   const Tensor& x = op.input(0);
-  const Tensor& y_scale = op.input(1);
-  const bool has_zero = op.has(2);
-  if (has_zero && op.input(2).dims() != y_scale.dims() && !(op.input(2).size() == 1 && y_scale.size() == 1))
-    op.Fail("y_zero_point has shape " + DimsText(op.input(2).dims()) + ", y_scale has " +
-            DimsText(y_scale.dims()));
-  const int32_t type = QuantizedType(op, has_zero ? op.input(2).type() : kUndefined);
+  const int32_t scale_type = op.input(1).type();
+  const int32_t type = QuantizedType(op, op.has(2) ? op.input(2).type() : kUndefined);
   op.Check(Contains(kQuantized, type), "cannot quantize to " + TypeName(type));
   int32_t precision = TypeAttribute(op.node(), "precision");
-  if (precision == kUndefined) precision = y_scale.type() == kFloat8E8M0 ? int32_t{kFloat} : y_scale.type();
+  if (precision == kUndefined) precision = scale_type == kFloat8E8M0 ? int32_t{kFloat} : scale_type;
   op.Check(Contains(kFloats | Types(kInt32), precision), "cannot divide in precision " + TypeName(precision));
   const bool saturate = op.Int("saturate", 1) != 0;
-
-  const Tensor scale = AsDoubles<kQuantizeScales>(op, Spread(op, x, y_scale, "y_scale"));
-  Tensor zero(kDouble, scale.dims());
-  if (has_zero)
-    zero = AsDoubles<kQuantized>(op, Spread(op, x, op.input(2), "y_zero_point"));
-  else
-    std::fill_n(zero.data<double>(), zero.size(), 0.0);
-
-  Tensor& y = op.Output(0, type, x.dims());
   const bool integers = !Contains(kFloat8s | kSmallFloats, type);
   // x is first rounded to the precision, as the division's other operand is.
   const bool narrow = Contains(Types(kFloat16, kBFloat16), precision);
-  ForEachPairRow(op, x.dims(), x.dims(), scale.dims(), kCost, [&](const PairRow& row) {
-    double block[kBlock];
-    const double* s = scale.data<double>() + row.offsets[1];
-    const double* z = zero.data<double>() + row.offsets[1];
-    const int64_t step = row.inner[1];
-    for (int64_t done = 0; done < row.count; done += kBlock) {
-      const int64_t n = std::min(kBlock, row.count - done), first = row.offsets[0] + done;
-      Dispatch<kQuantizable>(op, x.type(), [&]<class T>() {
-        const T* from = x.data<T>() + first;
-        for (int64_t i = 0; i < n; ++i) block[i] = static_cast<double>(static_cast<Compute<T>>(from[i]));
-      });
-      if (narrow)
-        for (int64_t i = 0; i < n; ++i)
-          block[i] =
-              RoundTo(precision, RoundTo(precision, block[i]) / RoundTo(precision, s[(done + i) * step]));
-      else if (precision == kFloat)
-        for (int64_t i = 0; i < n; ++i)
-          block[i] =
-              static_cast<float>(static_cast<float>(block[i]) / static_cast<float>(s[(done + i) * step]));
-      else
-        for (int64_t i = 0; i < n; ++i) block[i] = block[i] / s[(done + i) * step];
-      if (integers)
-        for (int64_t i = 0; i < n; ++i) block[i] = RoundedToEven(block[i]);
-      for (int64_t i = 0; i < n; ++i) block[i] += z[(done + i) * step];
-      Dispatch<kQuantized>(op, type, [&]<class Q>() {
-        Q* to = y.data<Q>() + first;
-        for (int64_t i = 0; i < n; ++i) to[i] = ToQuantized<Q>(block[i], saturate);
-      });
-    }
+  const Scaling scaling = ScalingOf<kQuantizeScales, kQuantized>(op, "y");
+  Tensor& y = op.Output(0, type, x.dims());
+  ForEachBlock<kQuantizable>(op, x, scaling, [&](const Block& b) {
+    double* v = b.values;
+    if (narrow)
+      for (int64_t i = 0; i < b.count; ++i)
+        v[i] = RoundTo(precision, RoundTo(precision, v[i]) / RoundTo(precision, b.scale[i * b.step]));
+    else if (precision == kFloat)
+      for (int64_t i = 0; i < b.count; ++i)
+        v[i] = static_cast<float>(static_cast<float>(v[i]) / static_cast<float>(b.scale[i * b.step]));
+    else
+      for (int64_t i = 0; i < b.count; ++i) v[i] = v[i] / b.scale[i * b.step];
+    if (integers)
+      for (int64_t i = 0; i < b.count; ++i) v[i] = RoundedToEven(v[i]);
+    for (int64_t i = 0; i < b.count; ++i) v[i] += b.zero[i * b.step];
+    Dispatch<kQuantized>(op, type, [&]<class Q>() {
+      Q* to = y.data<Q>() + b.first;
+      for (int64_t i = 0; i < b.count; ++i) to[i] = ToQuantized<Q>(v[i], saturate);
+    });
   });
 }
 
 // DequantizeLinear-28: y = (x - x_zero_point) x_scale, in the output's precision.
 void DequantizeLinear(OpContext& op) {
   const Tensor& x = op.input(0);
-  const Tensor& x_scale = op.input(1);
-  const bool has_zero = op.has(2);
   int32_t type = TypeAttribute(op.node(), "output_dtype");
-  if (type == kUndefined) type = x_scale.type();
+  if (type == kUndefined) type = op.input(1).type();
   if (!Contains(kScaled, type))
     op.Fail("cannot dequantize to " + TypeName(type) +
             (type == kFloat8E8M0 ? "; output_dtype must name a float type" : ""));
-  if (has_zero) {
-    const Tensor& z = op.input(2);
-    op.Check(z.type() == x.type(), "x_zero_point is " + TypeName(z.type()) + ", x is " + TypeName(x.type()));
-    if (z.dims() != x_scale.dims() && !(z.size() == 1 && x_scale.size() == 1))
-      op.Fail("x_zero_point has shape " + DimsText(z.dims()) + ", x_scale has " + DimsText(x_scale.dims()));
-  }
-  const Tensor scale = AsDoubles<kDequantizeScales>(op, Spread(op, x, x_scale, "x_scale"));
-  Tensor zero(kDouble, scale.dims());
-  if (has_zero)
-    zero = AsDoubles<kDequantizable>(op, Spread(op, x, op.input(2), "x_zero_point"));
-  else
-    std::fill_n(zero.data<double>(), zero.size(), 0.0);
-
+  if (op.has(2))
+    op.Check(op.input(2).type() == x.type(),
+             "x_zero_point is " + TypeName(op.input(2).type()) + ", x is " + TypeName(x.type()));
+  const Scaling scaling = ScalingOf<kDequantizeScales, kDequantizable>(op, "x");
   Tensor& y = op.Output(0, type, x.dims());
-  ForEachPairRow(op, x.dims(), x.dims(), scale.dims(), kCost, [&](const PairRow& row) {
-    double block[kBlock];
-    const double* s = scale.data<double>() + row.offsets[1];
-    const double* z = zero.data<double>() + row.offsets[1];
-    const int64_t step = row.inner[1];
-    for (int64_t done = 0; done < row.count; done += kBlock) {
-      const int64_t n = std::min(kBlock, row.count - done), first = row.offsets[0] + done;
-      Dispatch<kDequantizable>(op, x.type(), [&]<class Q>() {
-        const Q* from = x.data<Q>() + first;
-        for (int64_t i = 0; i < n; ++i) block[i] = static_cast<double>(static_cast<Compute<Q>>(from[i]));
-      });
-      for (int64_t i = 0; i < n; ++i) block[i] = (block[i] - z[(done + i) * step]) * s[(done + i) * step];
-      Dispatch<kScaled>(op, type, [&]<class T>() {
-        T* to = y.data<T>() + first;
-        for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(block[i]);
-      });
-    }
+  ForEachBlock<kDequantizable>(op, x, scaling, [&](const Block& b) {
+    double* v = b.values;
+    for (int64_t i = 0; i < b.count; ++i) v[i] = (v[i] - b.zero[i * b.step]) * b.scale[i * b.step];
+    Dispatch<kScaled>(op, type, [&]<class T>() {
+      T* to = y.data<T>() + b.first;
+      for (int64_t i = 0; i < b.count; ++i) to[i] = static_cast<T>(v[i]);
+    });
   });
 }
 
