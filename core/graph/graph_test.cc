@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "core/graph/nearest.h"
+
 namespace braid {
 namespace {
 
@@ -67,6 +69,17 @@ TEST(Graph, LinksProducersAndConsumers) {
   EXPECT_EQ(g.AddSymbol("N"), 0);
   EXPECT_NE(g.nodes[2].attribute("body"), nullptr);
   EXPECT_EQ(g.nodes[2].attribute("other"), nullptr);
+}
+
+TEST(Nearest, IsTheFewestEditsAway) {
+  const std::vector<std::string> names = {"Relu", "Selu", "Reshape", "Add"};
+  EXPECT_EQ(NearestName("Rellu", names, 2), "Relu");
+  EXPECT_EQ(NearestName("Sellu", names, 2), "Selu");
+  EXPECT_EQ(NearestName("eshapes", names, 2), "Reshape");
+  EXPECT_EQ(NearestName("dAd", names, 2), "Add");
+  EXPECT_EQ(NearestName("Softmax", names, 2), "");
+  EXPECT_EQ(NearestName("", {}, 2), "");
+  EXPECT_EQ(NearestName(std::string(300, 'x'), {std::string(299, 'x')}, 2), "");
 }
 
 }  // namespace

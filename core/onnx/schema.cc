@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "core/graph/nearest.h"
 #include "onnx/defs/data_type_utils.h"
 
 namespace braid::frontend {
@@ -113,21 +114,6 @@ bool Accepts(const pb::OpSchema& schema, const pb::NodeProto& node,
   return types_fit(node.input(), schema.inputs()) && types_fit(node.output(), schema.outputs());
 }
 
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version) {
@@ -148,17 +134,11 @@ const std::vector<int>& VersionsOf(const std::string& op, const std::string& dom
 }
 
 std::string NearestOperator(const std::string& op, const std::string& domain) {
-  std::string best;
-  size_t least = std::max<size_t>(2, std::min<size_t>(op.size(), 64) / 3) + 1;
-  if (op.size() > 64) return "";
-  for (const auto& [key, versions] : History()) {
-    if (key.first != domain) continue;
-    if (const size_t d = Distance(op, key.second); d < least) {
-      least = d;
-      best = key.second;
-    }
-  }
-  return best.empty() ? "" : absl::StrCat("; did you mean '", best, "'?");
+  std::vector<std::string> known;
+  for (const auto& [key, versions] : History())
+    if (key.first == domain) known.push_back(key.second);
+  const std::string nearest = NearestName(op, known, std::max<size_t>(2, op.size() / 3));
+  return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
 }
 
 int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,

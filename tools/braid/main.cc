@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/graph/nearest.h"
 #include "tools/braid/command.h"
 #include "tools/braid/graph.h"
 
@@ -24,22 +25,6 @@ constexpr Command kCommands[] = {
     {"doctor", "tells which plugins were found, what became of them, and why", "braid doctor", AddDoctor},
     {"new-plugin", "writes a complete minimal plugin to start from", "braid new-plugin acme", AddNewPlugin},
 };
-
-// Edit distance (insert, delete, replace).
-size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 // For the first option that the command does not have: the option that was meant, if one is near.
 std::string NearestOption(const CLI::App& command) {
@@ -101,14 +86,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 
 std::string NearestMatch(const std::string& wrong, const std::vector<std::string>& candidates) {
-  const std::string* best = nullptr;
-  size_t least = std::max<size_t>(2, wrong.size() / 2) + 1;
-  for (const std::string& candidate : candidates)
-    if (size_t d = Distance(wrong, candidate); d < least) {
-      least = d;
-      best = &candidate;
-    }
-  return best == nullptr ? "" : " (did you mean '" + *best + "'?)";
+  const std::string nearest = NearestName(wrong, candidates, std::max<size_t>(2, wrong.size() / 2));
+  return nearest.empty() ? "" : " (did you mean '" + nearest + "'?)";
 }
 
 }  // namespace braid::cli
