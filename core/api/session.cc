@@ -22,11 +22,22 @@ std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
       ids, ", ", [&](std::string* out, ValueId v) { absl::StrAppend(out, "'", graph.values[v].name, "'"); });
 }
 
-// Position among `ids` of the value called `name`.
-int64_t Find(const Graph& graph, const std::vector<ValueId>& ids, const char* name) {
-  for (size_t i = 0; i < ids.size(); ++i)
-    if (graph.values[ids[i]].name == name) return static_cast<int64_t>(i);
-  return -1;
+// Position among `ids` (the model's inputs or outputs, which `kind` says) of what the i-th of `count` tensors
+// stands for: that of its name, or without a name i.
+absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids, const graph_tensor& tensor,
+                             uint32_t i, uint32_t count, const char* kind) {
+  if (tensor.size < sizeof(graph_tensor))
+    return absl::InvalidArgumentError(
+        absl::StrCat(kind, "s[", i, "]: size is ", tensor.size, "; start from GRAPH_TENSOR_INIT"));
+  if (tensor.name == nullptr) {
+    if (i < ids.size()) return i;
+    return absl::InvalidArgumentError(
+        absl::StrCat(count, " ", kind, "s were given, the model has ", ids.size(), ": ", Names(graph, ids)));
+  }
+  for (size_t k = 0; k < ids.size(); ++k)
+    if (graph.values[ids[k]].name == tensor.name) return k;
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no ", kind, " '", tensor.name, "'; the ", kind, "s are ", Names(graph, ids)));
 }
 
 }  // namespace
@@ -160,17 +171,9 @@ absl::Status Session::MatchInputs(const graph_tensor* inputs, uint32_t count, bo
   call->given.assign(g.inputs.size(), nullptr);
   for (uint32_t i = 0; i < count; ++i) {
     const graph_tensor& t = inputs[i];
-    if (t.size < sizeof(graph_tensor))
-      return absl::InvalidArgumentError(
-          absl::StrCat("inputs[", i, "]: size is ", t.size, "; start from GRAPH_TENSOR_INIT"));
-    int64_t at = t.name != nullptr ? Find(g, g.inputs, t.name) : static_cast<int64_t>(i);
-    if (at < 0)
-      return absl::InvalidArgumentError(
-          absl::StrCat("there is no input '", t.name, "'; the inputs are ", Names(g, g.inputs)));
-    if (static_cast<size_t>(at) >= g.inputs.size())
-      return absl::InvalidArgumentError(absl::StrCat(count, " inputs were given, the model has ",
-                                                     g.inputs.size(), ": ", Names(g, g.inputs)));
-    size_t k = static_cast<size_t>(at);
+    auto which = Which(g, g.inputs, t, i, count, "input");
+    if (!which.ok()) return which.status();
+    const size_t k = *which;
     if (call->given[k] != nullptr)
       return absl::InvalidArgumentError(
           absl::StrCat("input '", g.values[g.inputs[k]].name, "' was given twice"));
@@ -205,17 +208,9 @@ absl::Status Session::MatchOutputs(const graph_tensor* outputs, uint32_t count, 
   }
   for (uint32_t i = 0; i < count; ++i) {
     const graph_tensor& t = outputs[i];
-    if (t.size < sizeof(graph_tensor))
-      return absl::InvalidArgumentError(
-          absl::StrCat("outputs[", i, "]: size is ", t.size, "; start from GRAPH_TENSOR_INIT"));
-    int64_t at = t.name != nullptr ? Find(g, g.outputs, t.name) : static_cast<int64_t>(i);
-    if (at < 0)
-      return absl::InvalidArgumentError(
-          absl::StrCat("there is no output '", t.name, "'; the outputs are ", Names(g, g.outputs)));
-    if (static_cast<size_t>(at) >= g.outputs.size())
-      return absl::InvalidArgumentError(absl::StrCat(count, " outputs were asked for, the model has ",
-                                                     g.outputs.size(), ": ", Names(g, g.outputs)));
-    size_t k = static_cast<size_t>(at);
+    auto which = Which(g, g.outputs, t, i, count, "output");
+    if (!which.ok()) return which.status();
+    const size_t k = *which;
     const std::string& name = g.values[g.outputs[k]].name;
     if (call->asked[k] >= 0)
       return absl::InvalidArgumentError(absl::StrCat("output '", name, "' was asked for twice"));
