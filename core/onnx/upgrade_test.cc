@@ -187,6 +187,36 @@ TEST(Upgrade, UpsampleIsResize) {
         "nearest");
 }
 
+TEST(Upgrade, ResizeThatMakesSmallerAndLarger) {
+  const std::string types = "g (float[1,1,4,2] x) => (float[1,1,2,4] y) ";
+  const Graph& smaller =
+      Upgraded(10, types + "<float[4] s = {1, 1, 0.5, 1}> { y = Resize <mode = \"nearest\"> (x, s) }");
+  EXPECT_EQ(StringOf(NodeOf(smaller, "Resize"), "nearest_mode"), "ceil");
+  // x is first made larger by [1, 1, 1, 2], then smaller by [1, 1, 0.5, 1].
+  const Graph& both =
+      Upgraded(10, types + "<float[4] s = {1, 1, 0.5, 2}> { y = Resize <mode = \"nearest\"> (x, s) }");
+  EXPECT_THAT(Ops(both), ElementsAre("Max", "Min", "Resize", "Resize"));
+  EXPECT_EQ(StringOf(both.nodes[2], "nearest_mode"), "floor");
+  EXPECT_EQ(StringOf(both.nodes[3], "nearest_mode"), "ceil");
+  EXPECT_EQ(both.nodes[2].inputs[2], both.nodes[0].outputs[0]);
+  EXPECT_EQ(both.nodes[3].inputs[2], both.nodes[1].outputs[0]);
+  const Graph& unknown =
+      Upgraded(10, "g (float[1,1,4,2] x, float[4] s) => (float[a,b,c,d] y) { y = Resize (x, s) }");
+  EXPECT_THAT(Ops(unknown), ElementsAre("Max", "Min", "Resize", "Resize"));
+  const Graph& linear =
+      Upgraded(10, types + "<float[4] s = {1, 1, 0.5, 2}> { y = Resize <mode = \"linear\"> (x, s) }");
+  EXPECT_THAT(Ops(linear), ElementsAre("Resize"));
+}
+
+TEST(Upgrade, ResizeBySizesTakesNoScales) {
+  const Graph& graph = Upgraded(11,
+                                "g (float[1,1,2,2] x, float[2] roi, float[n] s, int64[4] sizes) => "
+                                "(float[a,b,c,d] y) { y = Resize (x, roi, s, sizes) }");
+  const Node& resize = NodeOf(graph, "Resize");
+  EXPECT_EQ(resize.inputs[2], kNone);
+  EXPECT_NE(resize.inputs[3], kNone);
+}
+
 TEST(Upgrade, EmptyInputsOfResizeAreAbsent) {
   const Graph& graph =
       Upgraded(11,

@@ -161,9 +161,7 @@ std::vector<HostData> MakeInputs(const LoadedGraph& graph, const InputOptions& o
       const bool npy = path.size() > 4 && path.compare(path.size() - 4, 4, ".npy") == 0;
       inputs.push_back(npy ? ReadNpy(path) : ReadPb(path, info));
       inputs.back().name = info.name;
-      // NumPy has no bfloat16: 16-bit integers serve.
-      if (npy && inputs.back().type == GRAPH_UINT16 && info.type == GRAPH_BFLOAT16)
-        inputs.back().type = info.type;
+      TakeAsBfloat16(&inputs.back(), info);
       continue;
     }
     if (info.has_default != 0) continue;

@@ -144,7 +144,13 @@ HostData ReadPb(const std::string& path, const graph_value_info& info) {
   }
   auto value = ParseValueProto(bytes, declared);
   if (!value.ok()) throw UsageError(path + ": " + std::string(value.status().message()));
-  return FromHostValue(*value);
+  HostData data = FromHostValue(*value);
+  TakeAsBfloat16(&data, info);
+  return data;
+}
+
+void TakeAsBfloat16(HostData* data, const graph_value_info& info) {
+  if (data->type == GRAPH_UINT16 && info.type == GRAPH_BFLOAT16) data->type = GRAPH_BFLOAT16;
 }
 
 HostData Random(const std::string& name, int32_t type, const std::vector<int64_t>& dims, uint64_t seed) {

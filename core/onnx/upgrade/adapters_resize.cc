@@ -50,23 +50,46 @@ absl::Status UpsampleToResize(Rewriter& r) {
   return absl::OkStatus();
 }
 
-// Resize-10 took the element before the point where it made larger, and the one after where it made smaller.
+// Resize-10 took the element before the point where it made larger, and the one after where it made smaller:
+// where it may do both, by axis, that is two of today's, one after the other.
 absl::Status ResizeModes(Rewriter& r) {
-  std::vector<float> scales;
-  bool smaller = false, larger = false;
-  if (r.ConstantFloats(r.input(1), &scales))
-    for (const float scale : scales) {
-      smaller = smaller || scale < 1;
-      larger = larger || scale > 1;
-    }
-  AsResize(r, smaller && !larger ? "ceil" : "floor");
+  const std::string scales = r.input(1);
+  const bool nearest = r.String("mode", "nearest") == "nearest";
+  std::vector<float> known;
+  const bool constant = r.ConstantFloats(scales, &known);
+  const bool smaller = std::any_of(known.begin(), known.end(), [](float scale) { return scale < 1; });
+  const bool larger = std::any_of(known.begin(), known.end(), [](float scale) { return scale > 1; });
+  if (!nearest || (constant && !(smaller && larger))) {
+    AsResize(r, smaller ? "ceil" : "floor");
+    return absl::OkStatus();
+  }
+  const std::string one = r.AddFloats({1.f}, true);
+  pb::NodeProto* first = nullptr;
+  const std::string up = r.Before("Max", {scales, one}), down = r.Before("Min", {scales, one});
+  const std::string enlarged = r.Before("Resize", {r.input(0), "", up}, &first);
+  for (const auto& [name, value] : {std::pair{"mode", "nearest"},
+                                    {"coordinate_transformation_mode", "asymmetric"},
+                                    {"nearest_mode", "floor"}}) {
+    auto* a = first->add_attribute();
+    a->set_name(name);
+    a->set_type(pb::AttributeProto::STRING);
+    a->set_s(value);
+  }
+  r.SetInput(0, enlarged);
+  r.SetInput(1, down);
+  AsResize(r, "ceil");
   return absl::OkStatus();
 }
 
-// An input without elements meant an absent one before inputs could be left out.
+// Before inputs could be left out, one without elements meant an absent one, and where sizes were given the
+// scales had to be such.
 absl::Status ResizeAbsent(Rewriter& r) {
+  const auto absent = [&](int i) {
+    return r.input(i).empty() || r.IsEmpty(r.input(i)) || r.Dims(r.input(i)) == std::vector<int64_t>{0};
+  };
+  const bool by_sizes = !absent(3);
   for (int i = 1; i < r.inputs(); ++i)
-    if (r.IsEmpty(r.input(i))) r.SetInput(i, "");
+    if (absent(i) || (i == 2 && by_sizes)) r.SetInput(i, "");
   while (r.inputs() > 1 && r.input(r.inputs() - 1).empty()) r.node().mutable_input()->RemoveLast();
   return absl::OkStatus();
 }
