@@ -24,7 +24,7 @@ endfunction()
 set(node_cases onnx-1.23.2/node)
 set(known --known "${CMAKE_CURRENT_SOURCE_DIR}/known/reference.txt")
 # Models small enough for many cuts; the others get few.
-set(small --filter magika --filter silero_op15 --filter silero_sequence --filter ppocr_cls --filter minilm_int8)
+set(small --filter magika --filter silero_default --filter silero_op15 --filter silero_sequence --filter ppocr_cls --filter minilm_int8)
 set(large --filter "light_*" --filter ppocr_det --filter ppocr_rec --filter resnet50 --filter mobilenet_v3_large --filter yolo11n)
 
 braid_cases(node_cases_reference CASES ${node_cases} DEVICE reference AT_LEAST 1300 ARGS ${known})

@@ -145,6 +145,33 @@ TEST_P(OnDevices, ControlFlow) {
   graph_tensor_release(&out[1]);
 }
 
+TEST_P(OnDevices, ABranchThatDoesNotFitMattersWhenItIsTaken) {
+  // The else branch multiplies by a matrix of two rows.
+  GraphPtr graph = Load(
+      std::string(kHeader) +
+          R"(g (float[N] x, float c) => (float[M] y) <float[2, 3] w = {1, 2, 3, 4, 5, 6}, float zero = {0}> {
+      positive = Greater(c, zero)
+      y = If(positive) <then_branch = t () => (float[A] a) { a = Neg(x) },
+                        else_branch = e () => (float[B] b) { b = MatMul(x, w) }>
+    })",
+      GetParam());
+  ASSERT_NE(graph, nullptr);
+  std::vector<float> four = {1, 2, 3, 4}, two = {1, 1}, yes = {1}, no = {-1};
+  const auto run = [&](std::vector<float>& x, std::vector<float>& c, graph_tensor* out) {
+    graph_tensor in[2] = {Floats(x, {static_cast<int64_t>(x.size())}), Floats(c, {})};
+    return graph_run(graph.get(), in, 2, out, 1);
+  };
+  for (int round = 0; round < 2; ++round) {
+    graph_tensor out = GRAPH_TENSOR_INIT;
+    ASSERT_EQ(run(four, yes, &out), GRAPH_OK) << graph_last_error();
+    EXPECT_THAT(TakeFloats(out), ElementsAre(-1, -2, -3, -4));
+    ASSERT_EQ(run(two, no, &out), GRAPH_OK) << graph_last_error();
+    EXPECT_THAT(TakeFloats(out), ElementsAre(5, 7, 9));
+    EXPECT_NE(run(four, no, &out), GRAPH_OK);
+    EXPECT_THAT(graph_last_error(), ::testing::AllOf(HasSubstr("If"), HasSubstr("MatMul of 'b'")));
+  }
+}
+
 TEST_P(OnDevices, ManyThreadsRunOneGraph) {
   GraphPtr graph = Load(kTwoOutputs, GetParam());
   std::vector<std::thread> threads;

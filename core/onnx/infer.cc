@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/onnx/shape_values.h"
+#include "onnx/defs/shape_inference.h"
 #include "onnx/shape_inference/implementation.h"
 
 namespace braid::frontend {
@@ -66,7 +67,7 @@ class Inferencer {
 
   absl::Status Node(NodeId index);
   absl::Status Call(NodeId index, class NodeContext* context);
-  bool KnownIf(NodeId index, class NodeContext* context);
+  absl::Status If(NodeId index, class NodeContext* context);
   absl::Status Finish(const ScopeNode& node, size_t output, TypeProto inferred);
   void Propagate(const ScopeNode& node);
   void Evaluate(const ScopeNode& node);
@@ -271,32 +272,49 @@ absl::StatusOr<std::shared_ptr<Inferred>> Inferencer::Run(absl::Span<const Infer
   return out_;
 }
 
-// An If whose condition is known has the types of the branch that is taken; the other need not even fit.
-bool Inferencer::KnownIf(NodeId index, NodeContext* context) {
+// If, in place of ONNX's own inference, for which a branch that does not fit is an error even if it is never
+// taken. A branch that is known to be taken must fit. If the condition is not known, one of the two must: the
+// other is left out of Inferred::bodies, and its error comes when it is taken.
+absl::Status Inferencer::If(NodeId index, NodeContext* context) {
   const ScopeNode& node = scope_.nodes[index];
   std::vector<int64_t> condition;
-  if (node.proto.op_type() != "If" || !node.proto.domain().empty() || node.inputs.size() != 1 ||
-      node.inputs[0] == kNone || out_->known[node.inputs[0]] == nullptr ||
-      !IntegersOf(*out_->known[node.inputs[0]], &condition) || condition.size() != 1) {
-    return false;
-  }
+  const bool known = !node.inputs.empty() && node.inputs[0] != kNone &&
+                     out_->known[node.inputs[0]] != nullptr &&
+                     IntegersOf(*out_->known[node.inputs[0]], &condition) && condition.size() == 1;
+  absl::Status unfit;
+  bool any = false;
   for (size_t b = 0; b < node.bodies.size(); ++b) {
-    const bool taken = node.bodies[b].attribute == (condition[0] != 0 ? "then_branch" : "else_branch");
+    const bool then = node.bodies[b].attribute == "then_branch";
     auto inferred = context->InferBody(b, {}, {});
-    if (!taken) continue;
-    if (!inferred.ok()) throw pb::InferenceError(std::string(inferred.status().message()));
+    if (known && (condition[0] != 0) != then) continue;
     const std::vector<ValueId>& outputs = node.bodies[b].scope->outputs;
-    if (outputs.size() != node.outputs.size())
-      throw pb::InferenceError("a branch has another number of outputs");
-    for (size_t o = 0; o < outputs.size(); ++o) context->outputs()[o] = (*inferred)->types[outputs[o]];
+    absl::Status status = inferred.status();
+    if (status.ok() && outputs.size() != node.outputs.size()) {
+      status =
+          absl::InvalidArgumentError(absl::StrCat("'", node.bodies[b].attribute, "' has ", outputs.size(),
+                                                  " outputs, the node ", node.outputs.size()));
+    }
+    if (!status.ok()) {
+      unfit.Update(status);
+      continue;
+    }
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      const TypeProto& type = (*inferred)->types[outputs[o]];
+      if (any) {
+        pb::UnionTypeInfo(type, context->outputs()[o]);
+      } else {
+        context->outputs()[o] = type;
+      }
+    }
+    any = true;
   }
-  return true;
+  return any ? absl::OkStatus() : unfit;
 }
 
 absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
   const ScopeNode& node = scope_.nodes[index];
   return Guard([&] {
-    if (KnownIf(index, context)) return absl::OkStatus();
+    if (node.proto.op_type() == "If" && node.proto.domain().empty()) return If(index, context);
     // Inference functions take an axis as 32 bits, and would read a small one out of an absurd one.
     if (const pb::AttributeProto* axis = node.attribute("axis");
         axis != nullptr && axis->type() == pb::AttributeProto::INT &&

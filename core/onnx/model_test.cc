@@ -207,6 +207,57 @@ TEST(Model, BodiesAndCaptures) {
   EXPECT_FALSE(model->BodyModel(node, "none").ok());
 }
 
+// The else branch fits two elements and no other number.
+const char kBranches[] = R"(g (bool c, float[N] x) => (float[M] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> {
+    y = If (c) <then_branch = t () => (float[A] a) { a = Relu(x) },
+                else_branch = e () => (float[B] b) { b = MatMul(x, w) }>
+  })";
+
+TEST(Model, ABranchThatDoesNotFitIsNoErrorUntilItIsTaken) {
+  const auto model = Loaded(InOpset(28, kBranches, 10));
+  ASSERT_NE(model, nullptr);
+  const auto graph = Specialised(*model, {{}, {4}});
+  ASSERT_NE(graph, nullptr);
+  EXPECT_EQ(TypeOfValue(*graph, "y"), "float32[4]");
+  const auto fits = model->BodyModel(0, "then_branch"), unfit = model->BodyModel(0, "else_branch");
+  ASSERT_TRUE(fits.ok() && unfit.ok());
+  EXPECT_EQ(TypeOfValue(*Specialised(**fits, {{4}}), "a"), "float32[4]");
+  EXPECT_THAT(std::string((*unfit)->Specialise({{true, {4}, nullptr}}).status().message()),
+              SaysInOneLine(std::vector<std::string>{"MatMul of 'b'"}));
+  // Both fit two elements, and differ in what they make of them.
+  EXPECT_EQ(TypeOfValue(*Specialised(*model, {{}, {2}}), "y").substr(0, 8), "float32[");
+  EXPECT_NE(TypeOfValue(*Specialised(*model, {{}, {2}}), "y"), "float32[2]");
+}
+
+TEST(Model, ABranchThatNeverFitsIsLoaded) {
+  std::string fixed = kBranches;
+  fixed.replace(fixed.find("float[N]"), 8, "float[4]");
+  const auto model = Loaded(InOpset(28, fixed, 10));
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(TypeOfValue(model->graph(), "y"), "float32[4]");
+  const auto unfit = model->BodyModel(0, "else_branch");
+  ASSERT_TRUE(unfit.ok()) << unfit.status();
+  EXPECT_THAT(Ops((*unfit)->graph()), ElementsAre("MatMul"));
+}
+
+TEST(Model, OneBranchMustFitAndTheOneThatIsTaken) {
+  const std::string misfit = "(float[4] x) => (float[M] y) <bool c = {0}, float[2,3] w = {1, 2, 3, 4, 5, 6}>";
+  const std::string branches = R"({
+    y = If (c) <then_branch = t () => (float[A] a) { a = THEN },
+                else_branch = e () => (float[B] b) { b = MatMul(x, w) }>
+  })";
+  std::string both = "g (bool c, float[4] x) => (float[M] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> " + branches;
+  both.replace(both.find("THEN"), 4, "MatMul(x, w)");
+  EXPECT_THAT(ErrorOf(InOpset(28, both, 10)),
+              SaysInOneLine(std::vector<std::string>{"If of 'y'", "body 'then_branch'", "MatMul of 'a'"}));
+  std::string known = "g " + misfit + branches;
+  known.replace(known.find("THEN"), 4, "Relu(x)");
+  EXPECT_THAT(ErrorOf(InOpset(28, known, 10)),
+              SaysInOneLine(std::vector<std::string>{"If of 'y'", "body 'else_branch'", "MatMul of 'b'"}));
+  known.replace(known.find("{0}"), 3, "{1}");
+  EXPECT_EQ(ErrorOf(InOpset(28, known, 10)), "");
+}
+
 TEST(Model, SpecialiseGivesShapes) {
   const auto model =
       Loaded(InOpset(28, R"(g (float[N,C,H,W] x) => (float[N,A,B] y) <int64[3] s = {0, 0, -1}> {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/run/host_ops.h"
 #include "core/run/runner.h"
 
@@ -578,9 +579,12 @@ absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
       Shape& shape = DynamicShape(slot.value);
       shape.rank = out.rank;
       std::memcpy(shape.dims, out.dims, sizeof(int64_t) * static_cast<size_t>(out.rank));
-    } else if (out.bytes != slot.bytes) {
+    } else if (out.bytes != slot.bytes || out.rank != RankOf(slot.value) ||
+               !std::equal(out.dims, out.dims + out.rank, DimsOf(slot.value))) {
+      const Graph& graph = spec_.graph();
       return absl::InvalidArgumentError(
-          absl::StrCat("output ", i, " has ", out.bytes, " bytes, its type says ", slot.bytes));
+          absl::StrCat("output ", i, " has the extents [", absl::StrJoin(out.dims, out.dims + out.rank, ","),
+                       "], its type is ", TypeString(graph.values[slot.value].type, graph.symbols)));
     }
     if (slot.source == Slot::kDynamic) {
       dynamic_[s].owner = std::shared_ptr<const void>(std::move(out.allocated));

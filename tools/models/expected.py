@@ -158,6 +158,12 @@ INPUTS = {
         [page(28, 58, 20, 140, 48, 192)],
         [np.concatenate([page(55, 80, 10, 130, 48, 192), page(80, 105, 150, 270, 48, 192)[:, :, ::-1, ::-1]])],
     ],
+    # At 16 kHz and at 8 kHz: each takes a branch of its own, for whose frames the other does not fit.
+    "silero_default": lambda: [
+        [voice(1, 1), np.zeros((2, 1, 128), np.float32), RATE],
+        [voice(9, 3), states(10, (2, 3, 128)), RATE],
+        [voice(11, 2)[1:, ::2].copy(), states(12, (2, 1, 128)), np.array(8000, np.int64)],
+    ],
     "silero_op15": lambda: [
         [voice(1, 1), np.zeros((2, 1, 128), np.float32), RATE],
         [voice(2, 9)[4:5], states(3, (2, 1, 128)), RATE],

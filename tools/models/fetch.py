@@ -35,6 +35,11 @@ FILES = {
         "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
         "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
     ),
+    "silero_default.onnx": (
+        "silero-vad==6.2.3",
+        "silero_vad/data/silero_vad.onnx",
+        "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+    ),
     "silero_op15.onnx": (
         "silero-vad==6.2.3",
         "silero_vad/data/silero_vad_16k_op15.onnx",
