@@ -104,19 +104,15 @@ absl::StatusOr<pb::GraphProto> FunctionBody(const ScopeNode& node, const pb::Nod
   for (const std::string& name : function.output()) graph.add_output()->set_name(name);
   *graph.mutable_node() = function.node();
   *model.mutable_graph() = std::move(graph);
-  int64_t from = kNewestOpset;
   for (const auto& import : function.opset_import()) {
     auto* copy = model.add_opset_import();
     copy->set_domain(std::string(NormalDomain(import.domain())));
     copy->set_version(import.version());
-    if (NormalDomain(import.domain()).empty()) from = import.version();
   }
   Weights large;
   if (absl::Status s = ExtractConstants(&model, origin, &large); !s.ok()) return s;
   if (!large.empty()) return absl::UnimplementedError("its function has a large constant");
-  if (from < kNewestOpset) {
-    if (absl::Status s = UpgradeModel(&model, from); !s.ok()) return s;
-  }
+  if (const auto upgraded = UpgradeModel(&model); !upgraded.ok()) return upgraded.status();
   return std::move(*model.mutable_graph());
 }
 

@@ -58,9 +58,11 @@ absl::Status NormaliseImports(pb::ModelProto* model) {
     if (!imports.emplace(domain, import.version()).second && imports[domain] != import.version())
       return Bad(absl::StrCat("it imports domain '", domain, "' twice, with versions ", imports[domain],
                               " and ", import.version()));
-    if (import.version() < 1 || (domain.empty() && import.version() > kNewestOpset))
-      return Bad(absl::StrCat("opset ", import.version(), " of domain '", domain.empty() ? "ai.onnx" : domain,
-                              "' is unknown; 1 to ", kNewestOpset, " are supported"));
+    const int newest = NewestOpsetOf(domain);
+    if (import.version() < 1 || (newest > 0 && import.version() > newest))
+      return Bad(absl::StrCat(
+          "opset ", import.version(), " of domain '", domain.empty() ? "ai.onnx" : domain, "' is unknown; ",
+          newest > 0 ? absl::StrCat("1 to ", newest, " are supported") : "1 is the first"));
   }
   if (imports.empty()) imports[""] = 1;  // models older than IR 3 import nothing
   imports.emplace("", kNewestOpset);
@@ -411,13 +413,12 @@ absl::Status Check(const pb::ModelProto& model) {
 }
 
 absl::Status Upgrade(pb::ModelProto* model, ModelInfo* info) {
-  for (const auto& import : model->opset_import()) {
-    if (!import.domain().empty() || import.version() == kNewestOpset) continue;
-    const int64_t from = import.version();
-    info->notes.push_back(absl::StrCat("upgraded ai.onnx ", from, " to ", kNewestOpset));
-    return Guard([&] { return UpgradeModel(model, from); });
-  }
-  return absl::OkStatus();
+  return Guard([&] {
+    const auto changes = UpgradeModel(model);
+    if (!changes.ok()) return changes.status();
+    for (const std::string& change : *changes) info->notes.push_back("upgraded " + change);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace

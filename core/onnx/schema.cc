@@ -121,6 +121,10 @@ const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain,
   return pb::OpSchemaRegistry::Schema(op, bounded, domain);
 }
 
+int NewestOpsetOf(std::string_view domain) {
+  return domain.empty() ? kNewestOpset : domain == "ai.onnx.ml" ? kNewestMlOpset : 0;
+}
+
 const std::vector<int>& VersionsOf(const std::string& op, const std::string& domain) {
   static const auto& versions = *[] {
     auto* map = new std::map<Key, std::vector<int>>();

@@ -17,6 +17,10 @@ namespace braid::frontend {
 
 // The newest opset of ai.onnx that the bundled library has released: what every model is upgraded to.
 inline constexpr int kNewestOpset = 28;
+inline constexpr int kNewestMlOpset = 5;  // likewise of ai.onnx.ml
+
+// The newest opset of a domain whose models are upgraded; 0 for any other domain.
+int NewestOpsetOf(std::string_view domain);
 
 // The schema of an operator at a version of its domain; null if there is none.
 const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version);

@@ -282,6 +282,80 @@ TEST(Upgrade, BodiesAndFunctions) {
   }
 }
 
+const Graph& UpgradedMl(int opset, const std::string& text) {
+  static std::vector<std::shared_ptr<const Model>> kept;
+  kept.push_back(Loaded(FromText("<ir_version: 8, opset_import: [\"\" : 15, \"ai.onnx.ml\" : " +
+                                 std::to_string(opset) + "]>\n" + text)));
+  static const Graph none;
+  return kept.back() == nullptr ? none : kept.back()->graph();
+}
+
+TEST(Upgrade, NewestOpsetsAreTheLibrarys) {
+  const auto& released = pb::OpSchemaRegistry::DomainToVersionRange::Instance().LastReleaseVersionMap();
+  EXPECT_EQ(NewestOpsetOf(""), released.at(""));
+  EXPECT_EQ(NewestOpsetOf("ai.onnx.ml"), released.at("ai.onnx.ml"));
+  EXPECT_EQ(NewestOpsetOf("com.example"), 0);
+}
+
+TEST(Upgrade, LabelEncoderHadOneListOfStrings) {
+  const std::string node =
+      R"({ y = ai.onnx.ml.LabelEncoder <classes_strings = ["a", "b", "c"], default_int64 = 7> (x) })";
+  const Graph& numbers = UpgradedMl(1, "g (string[N] x) => (int64[N] y) " + node);
+  const Node& to_number = NodeOf(numbers, "LabelEncoder");
+  EXPECT_EQ(to_number.version, 4);
+  EXPECT_EQ(to_number.min_version, 2);
+  ASSERT_NE(to_number.attribute("keys_strings"), nullptr);
+  EXPECT_THAT(to_number.attribute("keys_strings")->strings, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(to_number.attribute("values_int64s")->ints, ElementsAre(0, 1, 2));
+  EXPECT_EQ(IntOf(to_number, "default_int64"), 7);
+  EXPECT_EQ(to_number.attribute("classes_strings"), nullptr);
+  const Graph& strings = UpgradedMl(1, "g (int64[N] x) => (string[N] y) " + node);
+  const Node& to_string = NodeOf(strings, "LabelEncoder");
+  ASSERT_NE(to_string.attribute("keys_int64s"), nullptr);
+  EXPECT_THAT(to_string.attribute("keys_int64s")->ints, ElementsAre(0, 1, 2));
+  EXPECT_THAT(to_string.attribute("values_strings")->strings, ElementsAre("a", "b", "c"));
+  const Graph& second = UpgradedMl(2, R"(g (string[N] x) => (float[N] y) {
+    y = ai.onnx.ml.LabelEncoder <keys_strings = ["a"], values_floats = [1.5], default_float = 2.0> (x) })");
+  EXPECT_EQ(NodeOf(second, "LabelEncoder").version, 4);
+  EXPECT_EQ(NodeOf(second, "LabelEncoder").attributes.size(), 3u);
+  EXPECT_THAT(ErrorOf(FromText(R"(<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 1]>
+                g (string[N] x) => (int64[N] y) { y = ai.onnx.ml.LabelEncoder (x) })")),
+              SaysInOneLine(std::vector<std::string>{"LabelEncoder of 'y'", "no classes_strings"}));
+}
+
+TEST(Upgrade, TreeEnsemblesStayInTheirLastVersion) {
+  const std::string tree =
+      "<nodes_treeids = [0], nodes_nodeids = [0], nodes_featureids = [0], nodes_values = [0.0], nodes_modes "
+      "= "
+      "[\"LEAF\"], nodes_truenodeids = [0], nodes_falsenodeids = [0], ";
+  for (const int opset : {1, 2, 3, 4}) {
+    const Graph& regressor = UpgradedMl(
+        opset, "g (float[N,1] x) => (float[N,1] y) { y = ai.onnx.ml.TreeEnsembleRegressor " + tree +
+                   "n_targets = 1, target_treeids = [0], target_nodeids = [0], target_ids = [0], "
+                   "target_weights = [2.0]> (x) }");
+    EXPECT_EQ(NodeOf(regressor, "TreeEnsembleRegressor").version, 3) << opset;
+    EXPECT_EQ(NodeOf(regressor, "TreeEnsembleRegressor").min_version, 1) << opset;
+    const Graph& classifier = UpgradedMl(
+        opset, "g (float[N,1] x) => (int64[N] l, float[N,2] y) { l, y = ai.onnx.ml.TreeEnsembleClassifier " +
+                   tree +
+                   "class_treeids = [0], class_nodeids = [0], class_ids = [0], class_weights = [2.0], "
+                   "classlabels_int64s = [3, 4]> (x) }");
+    EXPECT_EQ(NodeOf(classifier, "TreeEnsembleClassifier").version, 3) << opset;
+  }
+}
+
+TEST(Upgrade, OpsetsOfMlAreNotedAndBounded) {
+  const std::string scaler =
+      " g (float[N] x) => (float[N] y) { y = ai.onnx.ml.Scaler <offset = [1.0], scale = [2.0]> (x) }";
+  const auto model =
+      Loaded(FromText("<ir_version: 8, opset_import: [\"\" : 28, \"ai.onnx.ml\" : 2]>" + scaler));
+  ASSERT_NE(model, nullptr);
+  EXPECT_THAT(model->info().notes, ElementsAre("upgraded ai.onnx.ml 2 to 5"));
+  EXPECT_EQ(model->graph().nodes[0].version, 1);
+  EXPECT_THAT(ErrorOf(FromText("<ir_version: 8, opset_import: [\"\" : 28, \"ai.onnx.ml\" : 6]>" + scaler)),
+              SaysInOneLine(std::vector<std::string>{"opset 6", "'ai.onnx.ml'", "1 to 5"}));
+}
+
 TEST(Upgrade, ModelsOfOtherDomainsAlone) {
   const auto model = Loaded(FromText(R"(<ir_version: 8, opset_import: ["ai.onnx.ml" : 1]>
     g (float[N] x) => (float[N] y) { y = ai.onnx.ml.Scaler <offset = [1.0], scale = [2.0]> (x) })"));

@@ -43,7 +43,9 @@ class Rewriter {
   std::string String(std::string_view name, const std::string& otherwise) const;
   std::vector<int64_t> Ints(std::string_view name) const;
   void Remove(std::string_view name);
+  void Rename(std::string_view name, const std::string& to);
   void SetInt(std::string_view name, int64_t value);
+  void SetInts(std::string_view name, absl::Span<const int64_t> values);
   void SetString(std::string_view name, const std::string& value);
 
   // Of a value: its rank, -1 if unknown; its element type, 0 if unknown; extents, -1 for unknown ones.
@@ -85,8 +87,8 @@ class Rewriter {
 
 using Adapter = absl::Status (*)(Rewriter&);
 
-// What brings `op` of ai.onnx from the version before `version` to it; null if the same node means the same.
-Adapter FindAdapter(const std::string& op, int version);
+// What brings an operator from the version before `version` to it; null if the same node means the same.
+Adapter FindAdapter(const std::string& domain, const std::string& op, int version);
 
 // Parts of FindAdapter's table.
 struct AdapterEntry {
@@ -97,6 +99,7 @@ struct AdapterEntry {
 absl::Span<const AdapterEntry> EarlyAdapters();   // up to opset 10
 absl::Span<const AdapterEntry> LaterAdapters();   // from opset 11
 absl::Span<const AdapterEntry> ResizeAdapters();  // Upsample and Resize
+absl::Span<const AdapterEntry> MlAdapters();      // of ai.onnx.ml; the others are of ai.onnx
 
 }  // namespace braid::frontend
 

@@ -26,8 +26,7 @@ absl::Status ReshapeShape(Rewriter& r) {
 }
 
 absl::Status PadNames(Rewriter& r) {
-  for (auto& a : *r.node().mutable_attribute())
-    if (a.name() == "paddings") a.set_name("pads");
+  r.Rename("paddings", "pads");
   return absl::OkStatus();
 }
 
@@ -36,10 +35,7 @@ absl::Status SplitLengths(Rewriter& r) {
   if (r.input(1).empty()) return absl::OkStatus();
   std::vector<int64_t> lengths;
   if (!r.ConstantInts(r.input(1), &lengths)) return Refuse("its lengths of the parts are no constant");
-  auto* a = r.node().add_attribute();
-  a->set_name("split");
-  a->set_type(pb::AttributeProto::INTS);
-  for (const int64_t length : lengths) a->add_ints(length);
+  r.SetInts("split", lengths);
   r.node().mutable_input()->RemoveLast();
   return absl::OkStatus();
 }

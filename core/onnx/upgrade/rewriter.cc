@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <map>
-#include <utility>
+#include <tuple>
 
 #include "core/onnx/upgrade/adapters.h"
 
@@ -61,6 +61,19 @@ std::vector<int64_t> Rewriter::Ints(std::string_view name) const {
 void Rewriter::Remove(std::string_view name) {
   for (int i = node_.attribute_size(); i-- > 0;)
     if (node_.attribute(i).name() == name) node_.mutable_attribute()->DeleteSubrange(i, 1);
+}
+
+void Rewriter::Rename(std::string_view name, const std::string& to) {
+  for (auto& a : *node_.mutable_attribute())
+    if (a.name() == name) a.set_name(to);
+}
+
+void Rewriter::SetInts(std::string_view name, absl::Span<const int64_t> values) {
+  Remove(name);
+  auto* a = node_.add_attribute();
+  a->set_name(std::string(name));
+  a->set_type(pb::AttributeProto::INTS);
+  for (const int64_t v : values) a->add_ints(v);
 }
 
 void Rewriter::SetInt(std::string_view name, int64_t value) {
@@ -167,15 +180,17 @@ void Rewriter::Become(const std::string& op, const std::vector<std::string>& inp
   finished = true;
 }
 
-Adapter FindAdapter(const std::string& op, int version) {
+Adapter FindAdapter(const std::string& domain, const std::string& op, int version) {
+  using Key = std::tuple<std::string, std::string, int>;
   static const auto& table = *[] {
-    auto* map = new std::map<std::pair<std::string, int>, Adapter>();
+    auto* map = new std::map<Key, Adapter>();
     for (const auto& part : {EarlyAdapters(), ResizeAdapters(), LaterAdapters()})
-      for (const AdapterEntry& entry : part)
-        map->emplace(std::make_pair(std::string(entry.op), entry.version), entry.adapter);
+      for (const AdapterEntry& entry : part) map->emplace(Key("", entry.op, entry.version), entry.adapter);
+    for (const AdapterEntry& entry : MlAdapters())
+      map->emplace(Key("ai.onnx.ml", entry.op, entry.version), entry.adapter);
     return map;
   }();
-  const auto found = table.find({op, version});
+  const auto found = table.find(Key(domain, op, version));
   return found == table.end() ? nullptr : found->second;
 }
 

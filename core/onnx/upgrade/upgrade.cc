@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/onnx/upgrade/upgrade.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -18,7 +19,9 @@ namespace {
 
 class Upgrader {
  public:
-  Upgrader(pb::ModelProto* model, int64_t from) : model_(*model), from_(from) {
+  // `from`: the opset of each domain that is upgraded.
+  Upgrader(pb::ModelProto* model, std::map<std::string, int64_t> from)
+      : model_(*model), from_(std::move(from)) {
     around_.fresh = [this] { return Fresh(); };
     around_.type = [this](const std::string& name) {
       const auto found = types_.find(name);
@@ -36,15 +39,23 @@ class Upgrader {
  private:
   // Whether any version between the model's opset and the newest has an adapter for the node.
   bool Touches(const pb::NodeProto& node) {
+    const auto from = from_.find(node.domain());
+    if (from == from_.end()) return false;
+    auto [found, made] = touches_.try_emplace({node.domain(), node.op_type()}, false);
+    if (!made) return found->second;
+    bool any = HasNoSuccessor(node);
+    for (const int version : VersionsOf(node.op_type(), node.domain()))
+      if (version > from->second && version <= NewestOpsetOf(node.domain()))
+        any = any || (version == 6 && node.domain().empty()) ||
+              FindAdapter(node.domain(), node.op_type(), version) != nullptr;
+    return found->second = any;
+  }
+
+  // Whether the newest opset no longer has the operator. What ai.onnx.ml gave up is still run as it last was.
+  static bool HasNoSuccessor(const pb::NodeProto& node) {
     if (!node.domain().empty()) return false;
-    auto found = touches_.find(node.op_type());
-    if (found != touches_.end()) return found->second;
     const pb::OpSchema* newest = FindSchema(node.op_type(), "", kNewestOpset);
-    bool any = newest == nullptr || newest->deprecated();
-    for (const int version : VersionsOf(node.op_type(), ""))
-      if (version > from_ && version <= kNewestOpset)
-        any = any || version == 6 || FindAdapter(node.op_type(), version) != nullptr;
-    return touches_[node.op_type()] = any;
+    return newest == nullptr || newest->deprecated();
   }
 
   bool TouchesAny(const pb::GraphProto& graph) {
@@ -83,19 +94,21 @@ class Upgrader {
     pb::NodeProto& node = rewriter->node();
     const std::string label =
         NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");
-    int64_t at = from_;
+    const std::string domain = node.domain();
+    const int64_t from = from_.at(domain);
+    int64_t at = from;
     for (bool again = true; again;) {
       again = false;
       const std::string op = node.op_type();
-      for (const int version : VersionsOf(op, "")) {
-        if (version <= at || version > kNewestOpset) continue;
+      for (const int version : VersionsOf(op, domain)) {
+        if (version <= at || version > NewestOpsetOf(domain)) continue;
         at = version;
         // The marks of operators that worked in place; they never meant anything else.
-        if (version == 6) rewriter->Remove("consumed_inputs");
-        const Adapter adapter = FindAdapter(op, version);
+        if (version == 6 && domain.empty()) rewriter->Remove("consumed_inputs");
+        const Adapter adapter = FindAdapter(domain, op, version);
         if (adapter == nullptr) continue;
         if (absl::Status s = adapter(*rewriter); !s.ok())
-          return Annotate(s, absl::StrCat(label, ": can't be upgraded from opset ", from_, ": "));
+          return Annotate(s, absl::StrCat(label, ": can't be upgraded from opset ", from, ": "));
         if (rewriter->finished) return absl::OkStatus();
         if (node.op_type() != op) {
           at = rewriter->next_version;
@@ -104,9 +117,8 @@ class Upgrader {
         }
       }
     }
-    const pb::OpSchema* newest = FindSchema(node.op_type(), "", kNewestOpset);
-    if (newest == nullptr || newest->deprecated())
-      return absl::InvalidArgumentError(absl::StrCat(label, ": can't be upgraded from opset ", from_,
+    if (HasNoSuccessor(node))
+      return absl::InvalidArgumentError(absl::StrCat(label, ": can't be upgraded from opset ", from,
                                                      ": opset ", kNewestOpset,
                                                      " has nothing in the operator's place"));
     return absl::OkStatus();
@@ -185,9 +197,9 @@ class Upgrader {
   }
 
   pb::ModelProto& model_;
-  int64_t from_;
+  std::map<std::string, int64_t> from_;
   Rewriter::Surroundings around_;
-  std::unordered_map<std::string, bool> touches_;
+  std::map<std::pair<std::string, std::string>, bool> touches_;  // by domain and operator
   std::unordered_set<std::string> taken_;
   uint64_t count_ = 0;
   pb::ModelProto inferred_;
@@ -199,11 +211,21 @@ class Upgrader {
 
 }  // namespace
 
-absl::Status UpgradeModel(pb::ModelProto* model, int64_t from) {
+absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model) {
+  std::map<std::string, int64_t> from;
+  std::vector<std::string> changes;
+  for (const auto& import : model->opset_import()) {
+    const int newest = NewestOpsetOf(import.domain());
+    if (import.version() >= newest) continue;
+    from[import.domain()] = import.version();
+    changes.push_back(absl::StrCat(import.domain().empty() ? "ai.onnx" : import.domain(), " ",
+                                   import.version(), " to ", newest));
+  }
+  if (from.empty()) return changes;
   if (absl::Status s = Upgrader(model, from).Run(); !s.ok()) return s;
   for (auto& import : *model->mutable_opset_import())
-    if (import.domain().empty()) import.set_version(kNewestOpset);
-  return absl::OkStatus();
+    if (from.contains(import.domain())) import.set_version(NewestOpsetOf(import.domain()));
+  return changes;
 }
 
 }  // namespace braid::frontend
