@@ -2,6 +2,7 @@
 #include "shaders/shaders.h"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace braid::shaders {
@@ -46,12 +47,45 @@ uint32_t FeaturesOf(std::span<const uint32_t> code) {
   return features;
 }
 
+// A variable in the storage class UniformConstant is a texel buffer: of vectors if it gives floats, else of
+// words.
+void FindTexels(Shader& shader) {
+  std::map<uint32_t, uint32_t> bindings;               // by variable
+  std::map<uint32_t, bool> is_float, floats_of_image;  // by type
+  std::map<uint32_t, uint32_t> pointees;               // by pointer type
+  std::span<const uint32_t> code = shader.code;
+  for (size_t i = 5; i < code.size() && (code[i] >> 16) != 0; i += code[i] >> 16) {
+    switch (code[i] & 0xffff) {
+      case 71:  // OpDecorate target Binding n
+        if (code[i + 2] == 33) bindings[code[i + 1]] = code[i + 3];
+        break;
+      case 22:  // OpTypeFloat
+        is_float[code[i + 1]] = true;
+        break;
+      case 25:  // OpTypeImage result sampled-type
+        floats_of_image[code[i + 1]] = is_float.contains(code[i + 2]);
+        break;
+      case 32:  // OpTypePointer result class type
+        pointees[code[i + 1]] = code[i + 3];
+        break;
+      case 59:  // OpVariable type result class
+        if (code[i + 3] == 0) {
+          uint32_t bit = 1u << bindings[code[i + 2]];
+          (floats_of_image[pointees[code[i + 1]]] ? shader.vector_texels : shader.word_texels) |= bit;
+        }
+        break;
+      default:
+        break;
+    }
+  }
+}
+
 const std::vector<Shader>& Table() {
   static const std::vector<Shader> table = [] {
     std::vector<Shader> shaders;
     for (size_t i = 0; i < kBlobCount; ++i) {
       std::span<const uint32_t> code(kBlobs[i].begin, kBlobs[i].end);
-      shaders.push_back({kBlobs[i].name, code, FeaturesOf(code)});
+      FindTexels(shaders.emplace_back(Shader{kBlobs[i].name, code, FeaturesOf(code), 0, 0}));
     }
     std::sort(shaders.begin(), shaders.end(),
               [](const Shader& a, const Shader& b) { return a.name < b.name; });

@@ -25,6 +25,9 @@ struct Shader {
   std::string_view name;
   std::span<const uint32_t> code;
   uint32_t features;  // of Feature
+  // Bits of the bindings that are uniform texel buffers, by their format: R32G32B32A32_SFLOAT or R32_UINT.
+  uint32_t vector_texels, word_texels;
+  uint32_t texels() const { return vector_texels | word_texels; }
 };
 
 // Null if there is none of this name.

@@ -29,6 +29,7 @@ namespace braid::vulkan {
   F(ResetDescriptorPool) F(AllocateDescriptorSets) F(UpdateDescriptorSets) F(CreateCommandPool) F(DestroyCommandPool) \
   F(ResetCommandPool) F(AllocateCommandBuffers) F(BeginCommandBuffer) F(EndCommandBuffer) F(CmdBindPipeline) \
   F(CmdBindDescriptorSets) F(CmdPushConstants) F(CmdDispatch) F(CmdPipelineBarrier) F(CmdCopyBuffer) F(CmdFillBuffer) \
+  F(CreateBufferView) F(DestroyBufferView) \
   F(CmdWriteTimestamp) F(CmdResetQueryPool) F(CreateQueryPool) F(DestroyQueryPool) F(GetQueryPoolResults)
 // clang-format on
 
@@ -58,6 +59,10 @@ struct PhysicalDevice {
   uint64_t import_alignment = 0;
   uint32_t queue_family = 0, queue_count = 1, timestamp_bits = 0;
   bool cpu() const { return properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
+  // Kernels read through texel buffers where that is quicker, and holds as much as a storage buffer.
+  bool prefers_texels() const {
+    return cpu() && properties.limits.maxTexelBufferElements >= properties.limits.maxStorageBufferRange / 4;
+  }
 };
 
 class Instance {

@@ -109,7 +109,7 @@ VulkanDevice::~VulkanDevice() {
       raw->cache_put(raw, {pipeline_cache_key_.data(), pipeline_cache_key_.size()}, {data.data(), bytes});
   }
   for (auto& [key, pipeline] : pipelines_) api_.DestroyPipeline(device_, pipeline.pipeline, nullptr);
-  for (auto& [count, layout] : layouts_) {
+  for (auto& [bindings, layout] : layouts_) {
     api_.DestroyPipelineLayout(device_, layout.second, nullptr);
     api_.DestroyDescriptorSetLayout(device_, layout.first, nullptr);
   }
@@ -120,7 +120,9 @@ VulkanDevice::~VulkanDevice() {
 }
 
 uint64_t VulkanDevice::alignment() const {
-  return std::max<uint64_t>(16, physical_.properties.limits.minStorageBufferOffsetAlignment);
+  const auto& limits = physical_.properties.limits;
+  return std::max<uint64_t>(
+      {16, limits.minStorageBufferOffsetAlignment, limits.minTexelBufferOffsetAlignment});
 }
 
 Queue& VulkanDevice::queue(uint32_t index) {
@@ -132,16 +134,21 @@ Queue& VulkanDevice::queue(uint32_t index) {
 
 // ---- Pipelines
 
+VkDescriptorType DescriptorType(const shaders::Shader& shader, uint32_t binding) {
+  return (shader.texels() >> binding & 1) != 0 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                               : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
+
 Pipeline VulkanDevice::GetPipeline(const shaders::Shader& shader, uint32_t bindings,
                                    const std::vector<uint32_t>& constants) {
   std::lock_guard lock(pipelines_mutex_);
   auto key = std::make_pair(shader.name, constants);
   if (auto it = pipelines_.find(key); it != pipelines_.end()) return it->second;
-  auto& [set_layout, layout] = layouts_[bindings];
+  auto& [set_layout, layout] = layouts_[{bindings, shader.texels()}];
   if (layout == VK_NULL_HANDLE) {
     std::vector<VkDescriptorSetLayoutBinding> slots(bindings);
     for (uint32_t i = 0; i < bindings; ++i)
-      slots[i] = {i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr};
+      slots[i] = {i, DescriptorType(shader, i), 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr};
     VkDescriptorSetLayoutCreateInfo set{};
     set.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO;
     set.bindingCount = bindings;

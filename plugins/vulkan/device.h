@@ -48,6 +48,8 @@ struct Pipeline {
   VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
 };
 
+VkDescriptorType DescriptorType(const shaders::Shader& shader, uint32_t binding);
+
 // A command buffer with a pool of its own, so that any thread may record it.
 struct Commands {
   VkCommandPool pool = VK_NULL_HANDLE;
@@ -113,7 +115,8 @@ class VulkanDevice : public kit::Device {
   VkPipelineCache pipeline_cache_ = VK_NULL_HANDLE;
   std::string pipeline_cache_key_;
   size_t pipelines_made_ = 0;
-  std::map<uint32_t, std::pair<VkDescriptorSetLayout, VkPipelineLayout>> layouts_;
+  // By the number of bindings, and which of them are texel buffers.
+  std::map<std::pair<uint32_t, uint32_t>, std::pair<VkDescriptorSetLayout, VkPipelineLayout>> layouts_;
   std::map<std::pair<std::string_view, std::vector<uint32_t>>, Pipeline> pipelines_;
   std::mutex constants_mutex_;
   std::map<std::pair<uint64_t, std::string>, std::weak_ptr<DeviceBytes>> constants_;

@@ -46,21 +46,24 @@ braid_status VulkanExecutable::OutputDims(kit::StructArray<braid_binding>, uint3
 void VulkanExecutable::Prepare(Recording& r) {
   r.commands = device_.TakeCommands();
   const Api& api = device_.api();
-  uint32_t sets = 0, descriptors = 0;
+  uint32_t sets = 0;
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 0},
+                                  {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 0}};
   std::vector<VkDescriptorSetLayout> layouts;
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     if (program_.steps[i].kind != Step::kDispatch) continue;
     ++sets;
-    descriptors += static_cast<uint32_t>(program_.steps[i].uses.size());
+    for (uint32_t k = 0; k < program_.steps[i].uses.size(); ++k)
+      ++sizes[DescriptorType(*program_.steps[i].shader, k) == sizes[0].type ? 0 : 1].descriptorCount;
     layouts.push_back(pipelines_[i].set_layout);
   }
   if (sets > 0) {
-    VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, descriptors};
     VkDescriptorPoolCreateInfo pool{};
     pool.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
     pool.maxSets = sets;
-    pool.poolSizeCount = 1;
-    pool.pPoolSizes = &size;
+    pool.poolSizeCount =
+        sizes[1].descriptorCount > 0 ? 2 : 1;  // a kernel has a storage buffer for its output
+    pool.pPoolSizes = sizes;
     Check(api.CreateDescriptorPool(device_.handle(), &pool, nullptr, &r.pool), "vkCreateDescriptorPool");
     r.sets.resize(sets);
     VkDescriptorSetAllocateInfo allocate{};
@@ -79,8 +82,27 @@ void VulkanExecutable::Prepare(Recording& r) {
   }
 }
 
+void VulkanExecutable::DropViews(Recording& r) {
+  for (VkBufferView view : r.views) device_.api().DestroyBufferView(device_.handle(), view, nullptr);
+  r.views.clear();
+}
+
+void VulkanExecutable::AddView(Recording& r, VkFormat format, const VkDescriptorBufferInfo& range) {
+  uint64_t texel = format == VK_FORMAT_R32_UINT ? 4 : 16;
+  VkBufferViewCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO;
+  info.buffer = range.buffer;
+  info.format = format;
+  info.offset = range.offset;
+  info.range = range.range / texel * texel;
+  VkBufferView view = VK_NULL_HANDLE;
+  Check(device_.api().CreateBufferView(device_.handle(), &info, nullptr, &view), "vkCreateBufferView");
+  r.views.push_back(view);
+}
+
 void VulkanExecutable::Drop(Recording& r) {
   const Api& api = device_.api();
+  DropViews(r);
   if (r.pool != VK_NULL_HANDLE) api.DestroyDescriptorPool(device_.handle(), r.pool, nullptr);
   if (r.queries != VK_NULL_HANDLE) api.DestroyQueryPool(device_.handle(), r.queries, nullptr);
   if (r.commands.pool != VK_NULL_HANDLE) device_.ReturnCommands(r.commands);
@@ -135,30 +157,37 @@ void VulkanExecutable::Record(Recording& r) {
   for (const Io& io : program_.outputs) places[io.storage] = r.bindings[at++];
   const Piece& dummy = device_.dummy();
 
+  // One write a binding: those of a set differ in their type.
   std::vector<VkDescriptorBufferInfo> infos;
   std::vector<VkWriteDescriptorSet> writes;
   size_t set = 0, uses = 0;
   for (const Step& step : program_.steps) uses += step.uses.size();
   infos.reserve(uses);
-  writes.reserve(r.sets.size());
+  writes.reserve(uses);
+  DropViews(r);
+  r.views.reserve(uses);
   for (const Step& step : program_.steps) {
     if (step.kind != Step::kDispatch) continue;
-    VkWriteDescriptorSet write{};
-    write.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
-    write.dstSet = r.sets[set++];
-    write.descriptorCount = static_cast<uint32_t>(step.uses.size());
-    write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-    size_t first = infos.size();
-    for (const Step::Use& use : step.uses) {
-      const Storage& s = program_.storages[use.storage];
-      if (s.bytes == 0) {
-        infos.push_back({dummy.buffer(), dummy.offset, 256});
-      } else {
-        infos.push_back({places[use.storage].buffer, places[use.storage].offset, s.bytes});
+    for (uint32_t i = 0; i < step.uses.size(); ++i) {
+      const Storage& s = program_.storages[step.uses[i].storage];
+      const Place& place = places[step.uses[i].storage];
+      infos.push_back(s.bytes == 0 ? VkDescriptorBufferInfo{dummy.buffer(), dummy.offset, 256}
+                                   : VkDescriptorBufferInfo{place.buffer, place.offset, s.bytes});
+      VkWriteDescriptorSet write{};
+      write.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
+      write.dstSet = r.sets[set];
+      write.dstBinding = i;
+      write.descriptorCount = 1;
+      write.descriptorType = DescriptorType(*step.shader, i);
+      write.pBufferInfo = &infos.back();
+      if (write.descriptorType == VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER) {
+        bool words = (step.shader->word_texels >> i & 1) != 0;
+        AddView(r, words ? VK_FORMAT_R32_UINT : VK_FORMAT_R32G32B32A32_SFLOAT, infos.back());
+        write.pTexelBufferView = &r.views.back();
       }
+      writes.push_back(write);
     }
-    write.pBufferInfo = infos.data() + first;
-    writes.push_back(write);
+    ++set;
   }
   if (!writes.empty())
     api.UpdateDescriptorSets(device_.handle(), static_cast<uint32_t>(writes.size()), writes.data(), 0,

@@ -37,12 +37,15 @@ class VulkanExecutable : public kit::Executable {
     Commands commands;
     VkDescriptorPool pool = VK_NULL_HANDLE;
     std::vector<VkDescriptorSet> sets;  // one a dispatch
+    std::vector<VkBufferView> views;    // of the texel buffers
     VkQueryPool queries = VK_NULL_HANDLE;
   };
   Recording* Take(const std::vector<Place>& bindings, bool timed);
   void Record(Recording& recording);
   void Prepare(Recording& recording);
   void Drop(Recording& recording);
+  void DropViews(Recording& recording);
+  void AddView(Recording& recording, VkFormat format, const VkDescriptorBufferInfo& range);
   VulkanDevice& device_;
   Program program_;
   std::vector<Pipeline> pipelines_;                // by step; empty for copies

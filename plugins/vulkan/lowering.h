@@ -108,6 +108,11 @@ class Lowering {
     return Literal(type, {static_cast<int64_t>(values.size())}, std::move(bytes));
   }
 
+  // The form of a kernel that reads the way this device prefers, of those that come in two
+  // (shaders/CMakeLists.txt).
+  std::string ByReads(const std::string& kernel) const {
+    return device_.physical().prefers_texels() ? kernel + "_texels" : kernel;
+  }
   // A dispatch. Reads come before writes in the kernels' bindings.
   template <class Params>
   void Dispatch(const std::string& shader, std::vector<uint32_t> constants, std::vector<const Tensor*> reads,

@@ -17,6 +17,20 @@
 #define IN(n, T, x)    layout(std430, binding = n) readonly buffer D_buffer_##x { STORAGE(T) x[]; };
 #define OUT(n, T, x)   layout(std430, binding = n) writeonly buffer D_buffer_##x { STORAGE(T) x[]; };
 #define INOUT(n, T, x) layout(std430, binding = n) buffer D_buffer_##x { STORAGE(T) x[]; };
+// Buffers of f32 that are only read, in vectors of four or in words: VECTOR(x, i) and FLOAT(x, i) are their
+// elements. With TEXELS they are texel buffers, which lavapipe reads about ten times as fast.
+#ifdef TEXELS
+#define IN_VECTORS(n, x) layout(binding = n) uniform textureBuffer D_texels_##x;
+#define VECTOR(x, i) texelFetch(D_texels_##x, int(i))
+#define IN_WORDS(n, x) layout(binding = n) uniform utextureBuffer D_texels_##x;
+#define WORD(x, i) texelFetch(D_texels_##x, int(i)).r
+#else
+#define IN_VECTORS(n, x) IN(n, v4, x)
+#define VECTOR(x, i) x[i]
+#define IN_WORDS(n, x) IN(n, u32, x)
+#define WORD(x, i) x[i]
+#endif
+#define FLOAT(x, i) as_float(WORD(x, i))
 #define LOCALS
 #define LOCAL(T, x, n) shared T x[n];
 #define BEGIN void main() {

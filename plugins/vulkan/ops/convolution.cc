@@ -11,11 +11,52 @@
 namespace braid::vulkan {
 namespace {
 
-// Weights as vectors of four output channels: [group][block][input channel][tap]. Element (g, k, c, t) of the
-// source lies at g*sg + k*sk + c*sc + t.
-Tensor PackWeights(Lowering& l, int64_t groups, int64_t outputs, int64_t channels, int64_t taps, int64_t sg,
-                   int64_t sk, int64_t sc) {
+// What a node asks for: its window, and the channels of one group.
+struct Geometry {
+  Window window;
+  int64_t batch = 0, groups = 0, channels = 0, outputs = 0, taps = 0;
+  bool transposed = false;
+};
+
+Geometry ReadGeometry(Lowering& l, bool transposed) {
+  l.NeedF32(0);
+  l.NeedF32(1);
+  if (l.HasIn(2)) l.NeedF32(2);
+  const Tensor &x = l.In(0), &weight = l.In(1), &y = l.Out();
+  if (weight.dims.size() != x.dims.size() || x.dims.size() < 3)
+    l.RefuseShape("input and weights differ in rank, or have no spatial dimension");
+  Geometry g;
+  g.transposed = transposed;
+  g.window = ReadWindow(l, Dims(weight.dims.begin() + 2, weight.dims.end()), transposed);
+  g.taps = int64_t{g.window.kernel[0]} * g.window.kernel[1] * g.window.kernel[2];
+  g.batch = x.dims[0];
+  g.groups = l.node().Int("group", 1);
+  int64_t divided = transposed ? x.dims[1] : weight.dims[0];  // the weights' channels of all groups
+  if (g.groups < 1 || x.dims[1] % g.groups != 0 || divided % g.groups != 0)
+    l.RefuseAttribute("group", "does not divide the channels");
+  g.channels = x.dims[1] / g.groups;
+  g.outputs = transposed ? weight.dims[1] : weight.dims[0] / g.groups;
+  if (transposed ? weight.dims[0] != x.dims[1] : weight.dims[1] != g.channels)
+    l.RefuseShape("the weights' channels do not fit the input's");
+  if (y.dims[1] != g.outputs * g.groups) l.RefuseShape("the output's channels do not fit");
+  if (l.HasIn(2) && l.In(2).count != y.dims[1])
+    l.RefuseShape("the bias has not one element an output channel");
+  if (y.count > 0 && x.count == 0) l.RefuseShape("an empty input");
+  return g;
+}
+
+double Work(Lowering& l, const Geometry& g) {
+  return 2.0 * static_cast<double>(l.Out().count) * static_cast<double>(g.channels * g.taps);
+}
+
+// Weights as vectors of four output channels: [group][block][input channel][tap].
+Tensor PackWeights(Lowering& l, const Geometry& geometry) {
   const Tensor& w = l.In(1);
+  int64_t groups = geometry.groups, outputs = geometry.outputs, channels = geometry.channels,
+          taps = geometry.taps;
+  // Element (group g, output k, channel c, tap t) of the source lies at g*sg + k*sk + c*sc + t.
+  int64_t sg = outputs * channels * taps, sk = geometry.transposed ? taps : channels * taps,
+          sc = geometry.transposed ? outputs * taps : taps;
   int64_t blocks = (outputs + 3) / 4;
   Dims dims{groups, blocks, channels, taps, 4};
   if (l.IsConstant(1)) {
@@ -62,158 +103,120 @@ struct DirectParams {
   float alpha, beta;
 };
 
-void Direct(Lowering& l, const char* kernel, const Window& w, int64_t batch, int64_t groups, int64_t channels,
-            int64_t outputs, const Tensor& weights) {
+void Direct(Lowering& l, const Geometry& g) {
   const Tensor &x = l.In(0), &y = l.Out();
+  const Window& w = g.window;
   DirectParams p{};
   p.places = static_cast<uint32_t>(int64_t{w.out[0]} * w.out[1] * w.out[2]);
-  p.channels = static_cast<int32_t>(channels);
-  p.outputs = static_cast<int32_t>(outputs);
-  p.blocks = static_cast<int32_t>((outputs + 3) / 4);
-  p.groups = static_cast<uint32_t>(groups);
+  p.channels = static_cast<int32_t>(g.channels);
+  p.outputs = static_cast<int32_t>(g.outputs);
+  p.blocks = static_cast<int32_t>((g.outputs + 3) / 4);
+  p.groups = static_cast<uint32_t>(g.groups);
   std::copy(w.in, w.in + 3, p.in);
   std::copy(w.out, w.out + 3, p.out);
   std::copy(w.kernel, w.kernel + 3, p.kernel);
   std::copy(w.stride, w.stride + 3, p.stride);
   std::copy(w.dilation, w.dilation + 3, p.dilation);
   std::copy(w.pad, w.pad + 3, p.pad);
-  l.NeedLoops((channels + 3) * w.kernel[0] * w.kernel[1] * w.kernel[2]);
-  double taps = static_cast<double>(w.kernel[0]) * w.kernel[1] * w.kernel[2];
-  l.Dispatch(kernel, {0, l.HasIn(2) ? 1u : 0u}, {&x, &weights, l.HasIn(2) ? &l.In(2) : &x}, {&y}, p,
-             {(p.places + 31) / 32, static_cast<uint32_t>(p.blocks), static_cast<uint32_t>(batch * groups)},
-             2.0 * static_cast<double>(y.count) * static_cast<double>(channels) * taps);
+  l.NeedLoops((g.channels + 3) * g.taps);
+  Tensor weights = PackWeights(l, g);
+  l.Dispatch(
+      l.ByReads(g.transposed ? "conv_transpose" : "conv_direct"), {0, l.HasIn(2) ? 1u : 0u},
+      {&x, &weights, l.HasIn(2) ? &l.In(2) : &x}, {&y}, p,
+      {(p.places + 31) / 32, static_cast<uint32_t>(p.blocks), static_cast<uint32_t>(g.batch * g.groups)},
+      Work(l, g));
+}
+
+// What the tiled kernels have in common: the padded input's planes and rows (in vectors where the kernel is
+// made for the width of its window), the output's extents, tiles of a row, and the window.
+struct Tiles {
+  uint32_t plane, row, out_h, out_w, tiles, k_h, k_w, s_h, s_w, l_h, l_w;
+  float alpha, beta;
+};
+
+void Tiled(Lowering& l, const Geometry& g) {
+  const Tensor &x = l.In(0), &y = l.Out(), &bias = l.HasIn(2) ? l.In(2) : x;
+  const Window& w = g.window;
+  bool depthwise = g.channels == 1 && g.groups > 1;
+  std::string width = std::to_string(w.kernel[2]) + "s" + std::to_string(w.stride[2]);
+  static constexpr std::string_view kTileWidths[] = {"1s1", "1s2", "3s1", "3s2", "5s1", "7s2"},
+                                    kDepthwiseWidths[] = {"3s1", "3s2", "5s1", "5s2"};
+  std::span<const std::string_view> widths = kTileWidths;
+  if (depthwise) widths = kDepthwiseWidths;
+  bool vectors = w.dilation[2] == 1 && std::find(widths.begin(), widths.end(), width) != widths.end();
+  std::string variant = vectors ? "_" + width : "";
+  l.NeedLoops(g.channels * (1 + w.kernel[1] * (1 + int64_t{w.kernel[2]})));
+
+  int64_t tile = depthwise ? 8 : 4, unit = vectors ? 4 : 1;
+  int64_t tiles = (w.out[2] + tile - 1) / tile;
+  int64_t rows = int64_t{w.out[1] - 1} * w.stride[1] + int64_t{w.kernel[1] - 1} * w.dilation[1] + 1;
+  int64_t row = (tiles * tile - 1) * w.stride[2] + int64_t{w.kernel[2] - 1} * w.dilation[2] + 1;
+  row = (row + unit - 1) / unit * unit;
+  Tensor input = x;
+  if (w.pad[1] != 0 || w.pad[2] != 0 || rows > w.in[1] || row > w.in[2] || w.in[2] % unit != 0) {
+    input = PadInput(l, x, g.batch * g.groups * g.channels, w.in[1], w.in[2], rows, row, w.pad[1], w.pad[2]);
+  } else {
+    rows = w.in[1];
+    row = w.in[2];
+  }
+  auto u = [](int64_t v) { return static_cast<uint32_t>(v); };
+  Tiles common{u(rows * row / unit),
+               u(row / unit),
+               u(w.out[1]),
+               u(w.out[2]),
+               u(tiles),
+               u(w.kernel[1]),
+               u(w.kernel[2]),
+               u(w.stride[1]),
+               u(w.stride[2]),
+               u(w.dilation[1]),
+               u(w.dilation[2]),
+               0,
+               0};
+  std::vector<uint32_t> constants{0, l.HasIn(2) ? 1u : 0u, w.out[2] % 4 == 0 ? 1u : 0u};
+  if (depthwise) {
+    struct Params {
+      uint32_t n, outputs, multiplier;
+      Tiles common;
+    } p{u(g.batch * y.dims[1] * w.out[1] * tiles), u(y.dims[1]), u(g.outputs), common};
+    return l.Each(l.ByReads("conv_depthwise" + variant), constants, {&input, &l.In(1), &bias}, {&y}, p, p.n,
+                  Work(l, g) / p.n, w.kernel[1] * (1 + int64_t{w.kernel[2]}));
+  }
+  Tensor packed = PackWeights(l, g);
+  struct Params {
+    uint32_t channels, blocks, outputs, groups;
+    Tiles common;
+  } p{u(g.channels), u((g.outputs + 3) / 4), u(g.outputs), u(g.groups), common};
+  uint32_t tm = p.blocks >= 3 ? 4 : p.blocks;
+  l.Dispatch(l.ByReads("conv_tile_" + std::to_string(tm) + variant), constants, {&input, &packed, &bias},
+             {&y}, p, {u((w.out[1] * tiles + 15) / 16), (p.blocks + tm - 1) / tm, u(g.batch * g.groups)},
+             Work(l, g));
 }
 
 void Conv(Lowering& l) {
-  l.NeedF32(0);
-  l.NeedF32(1);
-  if (l.HasIn(2)) l.NeedF32(2);
-  const Tensor &x = l.In(0), &weight = l.In(1), &y = l.Out();
-  if (weight.dims.size() != x.dims.size() || x.dims.size() < 3)
-    l.RefuseShape("input and weights differ in rank, or have no spatial dimension");
-  Window w = ReadWindow(l, Dims(weight.dims.begin() + 2, weight.dims.end()), false);
-  int64_t groups = l.node().Int("group", 1), batch = x.dims[0], all_channels = x.dims[1],
-          all_outputs = weight.dims[0];
-  if (groups < 1 || all_channels % groups != 0 || all_outputs % groups != 0)
-    l.RefuseAttribute("group", "does not divide the channels");
-  int64_t channels = all_channels / groups, outputs = all_outputs / groups;
-  if (weight.dims[1] != channels) l.RefuseShape("the weights' channels do not fit the input's");
-  if (l.HasIn(2) && l.In(2).count != all_outputs)
-    l.RefuseShape("the bias has not one element an output channel");
+  Geometry g = ReadGeometry(l, false);
+  const Tensor &x = l.In(0), &y = l.Out();
   if (y.count == 0) return;
-  int64_t taps = int64_t{w.kernel[0]} * w.kernel[1] * w.kernel[2];
-  if (x.count == 0) l.RefuseShape("an empty input");
-  Tensor bias = l.HasIn(2) ? l.In(2) : x;
-  uint32_t has_bias = l.HasIn(2) ? 1 : 0;
-  double work = 2.0 * static_cast<double>(y.count) * static_cast<double>(channels * taps);
-
-  bool pointwise = taps == 1 && w.stride[0] == 1 && w.stride[1] == 1 && w.stride[2] == 1;
+  Window& w = g.window;
+  bool pointwise = g.taps == 1 && w.stride[0] == 1 && w.stride[1] == 1 && w.stride[2] == 1;
   for (int d = 0; d < 3; ++d) pointwise = pointwise && w.pad[d] == 0 && w.pad_end[d] == 0;
   int64_t places = int64_t{w.out[0]} * w.out[1] * w.out[2];
-  if (pointwise && groups == 1 && all_channels % 4 == 0 && places % 4 == 0) {
-    Matrix a{weight, 1, {}, all_outputs, all_channels, all_channels, 1};
-    Matrix b{x, 0, {batch}, all_channels, places, places, 1};
-    return MatrixProduct(l, a, b, y, {batch}, 1.0f, Bias{has_bias ? &bias : nullptr, 1, 0});
+  if (pointwise && g.groups == 1 && g.channels % 4 == 0 && places % 4 == 0) {
+    Matrix a{l.In(1), 1, {}, g.outputs, g.channels, g.channels, 1};
+    Matrix b{x, 0, {g.batch}, g.channels, places, places, 1};
+    return MatrixProduct(l, a, b, y, {g.batch}, 1.0f, Bias{l.HasIn(2) ? &l.In(2) : nullptr, 1, 0});
   }
   if (pointwise) {  // one long row: fewer tiles that hang over
     w.in[2] = w.out[2] = static_cast<int32_t>(places);
     w.in[0] = w.in[1] = w.out[0] = w.out[1] = 1;
   }
   bool flat = w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1;
-  if (!flat) {
-    Tensor packed =
-        PackWeights(l, groups, outputs, channels, taps, outputs * channels * taps, channels * taps, taps);
-    return Direct(l, "conv_direct", w, batch, groups, channels, outputs, packed);
-  }
-
-  l.NeedLoops(channels * (1 + w.kernel[1] * (1 + int64_t{w.kernel[2]})));
-  constexpr int64_t kTile = 4;
-  int64_t tiles = (w.out[2] + kTile - 1) / kTile;
-  int64_t rows = int64_t{w.out[1] - 1} * w.stride[1] + int64_t{w.kernel[1] - 1} * w.dilation[1] + 1;
-  int64_t row = (tiles * kTile - 1) * w.stride[2] + int64_t{w.kernel[2] - 1} * w.dilation[2] + 1;
-  Tensor input = x;
-  if (w.pad[1] != 0 || w.pad[2] != 0 || rows > w.in[1] || row > w.in[2]) {
-    input = PadInput(l, x, batch * all_channels, w.in[1], w.in[2], rows, row, w.pad[1], w.pad[2]);
-  } else {
-    rows = w.in[1];
-    row = w.in[2];
-  }
-  std::string variant;
-  bool close = w.dilation[2] == 1;
-  auto u = [](int64_t v) { return static_cast<uint32_t>(v); };
-  if (channels == 1 && groups > 1) {
-    struct Params {
-      uint32_t outputs, multiplier, plane, row, out_h, out_w, tiles, k_h, k_w, s_h, s_w, l_h, l_w;
-      float alpha, beta;
-    } p{u(all_outputs),
-        u(outputs),
-        u(rows * row),
-        u(row),
-        u(w.out[1]),
-        u(w.out[2]),
-        u(tiles),
-        u(w.kernel[1]),
-        u(w.kernel[2]),
-        u(w.stride[1]),
-        u(w.stride[2]),
-        u(w.dilation[1]),
-        u(w.dilation[2]),
-        0,
-        0};
-    if (close && (w.kernel[2] == 3 || w.kernel[2] == 5) && w.stride[2] <= 2)
-      variant = "_" + std::to_string(w.kernel[2]) + "s" + std::to_string(w.stride[2]);
-    return l.Dispatch("conv_depthwise" + variant, {0, has_bias}, {&input, &weight, &bias}, {&y}, p,
-                      {u((w.out[1] * tiles + 63) / 64), u(all_outputs), u(batch)}, work);
-  }
-  Tensor packed =
-      PackWeights(l, groups, outputs, channels, taps, outputs * channels * taps, channels * taps, taps);
-  struct Params {
-    uint32_t channels, blocks, outputs, groups, plane, row, out_h, out_w, tiles, k_h, k_w, s_h, s_w, l_h, l_w;
-    float alpha, beta;
-  } p{u(channels),
-      u((outputs + 3) / 4),
-      u(outputs),
-      u(groups),
-      u(rows * row),
-      u(row),
-      u(w.out[1]),
-      u(w.out[2]),
-      u(tiles),
-      u(w.kernel[1]),
-      u(w.kernel[2]),
-      u(w.stride[1]),
-      u(w.stride[2]),
-      u(w.dilation[1]),
-      u(w.dilation[2]),
-      0,
-      0};
-  uint32_t tm = p.blocks >= 2 ? 2 : 1;
-  if (close && ((w.kernel[2] == 1 && w.stride[2] == 1) || (w.kernel[2] == 3 && w.stride[2] <= 2)))
-    variant = "_" + std::to_string(w.kernel[2]) + "s" + std::to_string(w.stride[2]);
-  l.Dispatch("conv_tile_" + std::to_string(tm) + "x4" + variant, {0, has_bias}, {&input, &packed, &bias},
-             {&y}, p, {u((w.out[1] * tiles + 15) / 16), (p.blocks + tm - 1) / tm, u(batch * groups)}, work);
+  return flat ? Tiled(l, g) : Direct(l, g);
 }
 
 void ConvTranspose(Lowering& l) {
-  l.NeedF32(0);
-  l.NeedF32(1);
-  if (l.HasIn(2)) l.NeedF32(2);
-  const Tensor &x = l.In(0), &weight = l.In(1), &y = l.Out();
-  if (weight.dims.size() != x.dims.size() || x.dims.size() < 3)
-    l.RefuseShape("input and weights differ in rank, or have no spatial dimension");
-  Window w = ReadWindow(l, Dims(weight.dims.begin() + 2, weight.dims.end()), true);
-  int64_t groups = l.node().Int("group", 1), all_channels = x.dims[1], outputs = weight.dims[1];
-  if (groups < 1 || all_channels % groups != 0 || weight.dims[0] != all_channels)
-    l.RefuseAttribute("group", "does not divide the channels");
-  if (y.dims[1] != outputs * groups) l.RefuseShape("the output's channels do not fit");
-  if (l.HasIn(2) && l.In(2).count != outputs * groups)
-    l.RefuseShape("the bias has not one element an output channel");
-  if (y.count == 0) return;
-  if (x.count == 0) l.RefuseShape("an empty input");
-  int64_t channels = all_channels / groups, taps = int64_t{w.kernel[0]} * w.kernel[1] * w.kernel[2];
-  Tensor packed =
-      PackWeights(l, groups, outputs, channels, taps, channels * outputs * taps, taps, outputs * taps);
-  Direct(l, "conv_transpose", w, x.dims[0], groups, channels, outputs, packed);
+  Geometry g = ReadGeometry(l, true);
+  if (l.Out().count > 0) Direct(l, g);
 }
 
 const Operator kOperators[] = {{"Conv", 22, Conv}, {"ConvTranspose", 22, ConvTranspose}};

@@ -168,11 +168,12 @@ void MatrixProduct(Lowering& l, Matrix a, Matrix b, const Tensor& y, const Dims&
   if (k == 0) {  // nothing to sum: only the bias is left; the operands have no element to read
     p.k4 = 0;
   }
-  uint32_t tm = p.m >= 5 ? 8 : 1, tn = tm == 1 || p.n < 64 ? 1 : (p.n < 512 ? 2 : 4);
-  std::string kernel = "gemm_" + std::to_string(tm) + "x" + std::to_string(tn);
+  uint32_t tm = p.m >= 5 ? 8 : (p.m >= 2 ? 4 : 1), tn = tm == 8 && p.n >= 128 ? 2 : 1;
+  std::string kernel = l.ByReads("gemm_" + std::to_string(tm) + "x" + std::to_string(tn));
   uint32_t columns = (p.ldb + tn - 1) / tn;
   const Tensor& none = a.tensor;
-  l.Dispatch(kernel, {0, bias.tensor != nullptr ? 1u : 0u},
+  uint32_t bias_form = bias.tensor == nullptr ? 0 : (bias.column_stride == 0 ? 2 : 1);
+  l.Dispatch(kernel, {0, bias_form, p.n % 4 == 0 ? 1u : 0u},
              {&a.tensor, &b.tensor, bias.tensor != nullptr ? bias.tensor : &none}, {&y}, p,
              {(columns + 15) / 16, (p.m + tm - 1) / tm, static_cast<uint32_t>(count)},
              2.0 * static_cast<double>(y.count) * static_cast<double>(k));
