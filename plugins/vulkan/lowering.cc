@@ -323,7 +323,9 @@ Tensor Lowering::Literal(braid_type type, Dims dims, std::vector<uint8_t> bytes)
 void Lowering::Add(const std::string& name, std::vector<uint32_t> constants,
                    const std::vector<const Tensor*>& reads, const std::vector<const Tensor*>& writes,
                    const void* params, uint32_t param_bytes, std::array<uint32_t, 3> groups, double work) {
-  const shaders::Shader* shader = shaders::Find(name);
+  const shaders::Shader* shader =
+      device_.physical().prefers_texels() ? shaders::Find(name + "_texels") : nullptr;
+  if (shader == nullptr) shader = shaders::Find(name);
   if (shader == nullptr) throw Refusal{BRAID_NO_TYPE, "there is no kernel " + name};
   if ((shader->features & ~device_.physical().shader_features) != 0)
     throw Refusal{BRAID_NO_TYPE, "the device lacks what kernel " + name + " needs (small or 64-bit types)"};

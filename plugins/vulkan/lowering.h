@@ -108,12 +108,8 @@ class Lowering {
     return Literal(type, {static_cast<int64_t>(values.size())}, std::move(bytes));
   }
 
-  // The form of a kernel that reads the way this device prefers, of those that come in two
-  // (shaders/CMakeLists.txt).
-  std::string ByReads(const std::string& kernel) const {
-    return device_.physical().prefers_texels() ? kernel + "_texels" : kernel;
-  }
-  // A dispatch. Reads come before writes in the kernels' bindings.
+  // A dispatch. Reads come before writes in the kernels' bindings. Of a kernel that comes in two forms
+  // (shaders/CMakeLists.txt) it takes the one that reads as this device prefers.
   template <class Params>
   void Dispatch(const std::string& shader, std::vector<uint32_t> constants, std::vector<const Tensor*> reads,
                 std::vector<const Tensor*> writes, const Params& params, std::array<uint32_t, 3> groups,

@@ -53,6 +53,23 @@
 #define ST_i16(x, i, v) x[i] = NARROW_i16(v)
 #define ST_b8(x, i, v) x[i] = NARROW_u8((v) ? 1u : 0u)
 
+#define LD_w1(x, i) x[i]
+#define LD_w2(x, i) x[i]
+#define LD_w4(x, i) x[i]
+#define LD_w8(x, i) x[i]
+
+// Inputs that a kernel may read through a texel buffer: ELEMENT(T, x, i) is LOAD. With TEXELS, T has four bytes.
+#ifdef TEXELS
+#define IN_ELEMENTS(n, T, x) IN_WORDS(n, x)
+#define ELEMENT(T, x, i) ELEMENT_(T, x, i)
+#define ELEMENT_(T, x, i) FROM_WORD_##T(WORD(x, i))
+#define FROM_WORD_f32(w) as_float(w)
+#define FROM_WORD_w4(w) (w)
+#else
+#define IN_ELEMENTS(n, T, x) IN(n, T, x)
+#define ELEMENT(T, x, i) LOAD(T, x, i)
+#endif
+
 FN float d_half_to_float(uint h) {
   uint sign = (h & 0x8000u) << 16, e = (h >> 10) & 31u, m = h & 0x3ffu;
   if (e == 0u) {  // zero or subnormal: m units of 2^-24

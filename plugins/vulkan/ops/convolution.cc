@@ -121,7 +121,7 @@ void Direct(Lowering& l, const Geometry& g) {
   l.NeedLoops((g.channels + 3) * g.taps);
   Tensor weights = PackWeights(l, g);
   l.Dispatch(
-      l.ByReads(g.transposed ? "conv_transpose" : "conv_direct"), {0, l.HasIn(2) ? 1u : 0u},
+      g.transposed ? "conv_transpose" : "conv_direct", {0, l.HasIn(2) ? 1u : 0u},
       {&x, &weights, l.HasIn(2) ? &l.In(2) : &x}, {&y}, p,
       {(p.places + 31) / 32, static_cast<uint32_t>(p.blocks), static_cast<uint32_t>(g.batch * g.groups)},
       Work(l, g));
@@ -179,7 +179,7 @@ void Tiled(Lowering& l, const Geometry& g) {
       uint32_t n, outputs, multiplier;
       Tiles common;
     } p{u(g.batch * y.dims[1] * w.out[1] * tiles), u(y.dims[1]), u(g.outputs), common};
-    return l.Each(l.ByReads("conv_depthwise" + variant), constants, {&input, &l.In(1), &bias}, {&y}, p, p.n,
+    return l.Each("conv_depthwise" + variant, constants, {&input, &l.In(1), &bias}, {&y}, p, p.n,
                   Work(l, g) / p.n, w.kernel[1] * (1 + int64_t{w.kernel[2]}));
   }
   Tensor packed = PackWeights(l, g);
@@ -188,9 +188,8 @@ void Tiled(Lowering& l, const Geometry& g) {
     Tiles common;
   } p{u(g.channels), u((g.outputs + 3) / 4), u(g.outputs), u(g.groups), common};
   uint32_t tm = p.blocks >= 3 ? 4 : p.blocks;
-  l.Dispatch(l.ByReads("conv_tile_" + std::to_string(tm) + variant), constants, {&input, &packed, &bias},
-             {&y}, p, {u((w.out[1] * tiles + 15) / 16), (p.blocks + tm - 1) / tm, u(g.batch * g.groups)},
-             Work(l, g));
+  l.Dispatch("conv_tile_" + std::to_string(tm) + variant, constants, {&input, &packed, &bias}, {&y}, p,
+             {u((w.out[1] * tiles + 15) / 16), (p.blocks + tm - 1) / tm, u(g.batch * g.groups)}, Work(l, g));
 }
 
 void Conv(Lowering& l) {

@@ -169,7 +169,7 @@ void MatrixProduct(Lowering& l, Matrix a, Matrix b, const Tensor& y, const Dims&
     p.k4 = 0;
   }
   uint32_t tm = p.m >= 5 ? 8 : (p.m >= 2 ? 4 : 1), tn = tm == 8 && p.n >= 128 ? 2 : 1;
-  std::string kernel = l.ByReads("gemm_" + std::to_string(tm) + "x" + std::to_string(tn));
+  std::string kernel = "gemm_" + std::to_string(tm) + "x" + std::to_string(tn);
   uint32_t columns = (p.ldb + tn - 1) / tn;
   const Tensor& none = a.tensor;
   uint32_t bias_form = bias.tensor == nullptr ? 0 : (bias.column_stride == 0 ? 2 : 1);
