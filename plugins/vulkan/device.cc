@@ -7,6 +7,7 @@
 
 #include "plugins/vulkan/executable.h"
 #include "plugins/vulkan/lowering.h"
+#include "plugins/vulkan/speed.h"
 
 namespace braid::vulkan {
 
@@ -91,7 +92,8 @@ VulkanDevice::VulkanDevice(std::shared_ptr<Instance> instance, uint32_t index,
   // Two at least: work of one may wait for the host while the other goes on, also where the hardware has one.
   for (uint32_t i = 0; i < std::max(2u, physical_.queue_count); ++i)
     queues_.push_back(std::make_unique<Queue>(host(), hardware_[i % hardware_.size()].get()));
-  if (lose_after == 0) CalibrateClock();
+  may_be_lost_ = lose_after != 0;
+  if (!may_be_lost_) CalibrateClock();
 }
 
 VulkanDevice::~VulkanDevice() {
@@ -461,22 +463,19 @@ void VulkanDevice::Query(const braid_graph* graph, const braid_compile_options&,
 
 bool VulkanDevice::Estimate(const braid_graph* graph, const braid_compile_options&, const uint32_t* nodes,
                             const uint32_t* ends, std::vector<braid_cost>& costs) {
-  // A roofline of each dispatch. lavapipe: see kernels of shaders/; real devices: a cautious share of what
-  // they are known for.
-  bool cpu = physical_.cpu();
-  bool integrated = physical_.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
-  double flops = cpu ? 6e9 : (integrated ? 2e11 : 2e12),
-         bytes_per_second = cpu ? 2e9 : (integrated ? 2e10 : 2e11);
-  double submit_ns = cpu ? 80'000 : 40'000, dispatch_ns = cpu ? 4'000 : 3'000;
+  // A roofline of each dispatch. A device that is to be lost after some submits is not measured: that takes
+  // some.
+  Speed speed = may_be_lost_ ? GuessSpeed(*this) : MeasuredSpeed(*this);
   Lowering lowering(*this, graph);
   uint32_t first = 0;
   for (size_t k = 0; k < costs.size(); ++k) {
-    double ns = submit_ns;
+    double ns = speed.submit_ns;
     uint64_t moved = 0, resident = 0, largest = 0;
     for (uint32_t i = first; i < ends[k]; ++i) {
       NodeCost cost = lowering.Price(nodes[i]);
       for (auto [work, bytes] : cost.steps) {
-        ns += dispatch_ns + std::max(work / flops, static_cast<double>(bytes) / bytes_per_second) * 1e9;
+        ns += speed.dispatch_ns +
+              std::max(work / speed.flops, static_cast<double>(bytes) / speed.bytes_per_second) * 1e9;
         moved += bytes;
       }
       resident += cost.constants;

@@ -123,6 +123,7 @@ class VulkanDevice : public kit::Device {
   std::mutex commands_mutex_;
   std::vector<Commands> spare_commands_;
   int64_t clock_offset_ns_ = 0;
+  bool may_be_lost_ = false;  // the option lose_after
 };
 
 inline Buffer* BufferOf(braid_buffer* buffer) { return reinterpret_cast<Buffer*>(buffer); }

@@ -487,6 +487,20 @@ NodeCost Lowering::Price(uint32_t index) {
   return cost;
 }
 
+Program Lowering::Compose(const std::function<void(Lowering&)>& steps) {
+  Program program;
+  program_ = &program;
+  try {
+    steps(*this);
+  } catch (const Refusal& no) {
+    program_ = nullptr;
+    throw kit::Error(BRAID_UNSUPPORTED, no.text);
+  }
+  program_ = nullptr;
+  program.PlanWorkspace();
+  return program;
+}
+
 Program Lowering::Compile(uint64_t memory_limit) {
   Program program;
   program_ = &program;

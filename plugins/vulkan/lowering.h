@@ -75,6 +75,8 @@ class Lowering {
   NodeCost Price(uint32_t node);
   // The whole graph. Throws kit::Error UNSUPPORTED with the refusal's text.
   Program Compile(uint64_t memory_limit);
+  // Steps that belong to no node, without inputs and outputs. Throws as Compile does.
+  Program Compose(const std::function<void(Lowering&)>& steps);
 
   // ---- For operators
   const kit::Node& node() const { return *node_; }
