@@ -473,10 +473,11 @@ bool VulkanDevice::Estimate(const braid_graph* graph, const braid_compile_option
     uint64_t moved = 0, resident = 0, largest = 0;
     for (uint32_t i = first; i < ends[k]; ++i) {
       NodeCost cost = lowering.Price(nodes[i]);
-      for (auto [work, bytes] : cost.steps) {
+      for (const NodeCost::Step& step : cost.steps) {
+        double bytes_per_second = step.transfer ? speed.copy_bytes_per_second : speed.bytes_per_second;
         ns += speed.dispatch_ns +
-              std::max(work / speed.flops, static_cast<double>(bytes) / speed.bytes_per_second) * 1e9;
-        moved += bytes;
+              std::max(step.work / speed.flops, static_cast<double>(step.bytes) / bytes_per_second) * 1e9;
+        moved += step.bytes;
       }
       resident += cost.constants;
       largest = std::max(largest, cost.temporaries);

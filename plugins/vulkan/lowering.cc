@@ -371,7 +371,8 @@ void Lowering::Alias(uint32_t output, const Tensor& tensor) {
   const Tensor& out = Out(output);
   if (out.count != tensor.count || out.type != tensor.type)
     RefuseShape("the output's shape does not hold the input's elements");
-  if (program_->storages[out.storage].kind == Storage::kOutput) return CopyBytes(tensor, out);
+  // Priced as a copy too: whether the output stays in the segment is not known then.
+  if (program_->storages[out.storage].kind == Storage::kOutput || !compiling_) return CopyBytes(tensor, out);
   storage_of_[value] = tensor.storage;
   outs_[output]->storage = tensor.storage;
 }
@@ -477,7 +478,7 @@ NodeCost Lowering::Price(uint32_t index) {
   for (const Step& step : scratch.steps) {
     uint64_t bytes = 0;
     for (const Step::Use& use : step.uses) bytes += scratch.storages[use.storage].bytes;
-    cost.steps.emplace_back(step.work, bytes);
+    cost.steps.push_back({step.work, bytes, step.kind != Step::kDispatch});
   }
   for (const Storage& s : scratch.storages) {
     if (s.kind == Storage::kConstant) cost.constants += s.bytes;

@@ -64,7 +64,12 @@ struct Tensor {
 constexpr int64_t kLoopLimit = 60000;
 
 struct NodeCost {
-  std::vector<std::pair<double, uint64_t>> steps;  // operations, bytes
+  struct Step {
+    double work = 0;  // operations
+    uint64_t bytes = 0;
+    bool transfer = false;  // a copy or fill, no kernel
+  };
+  std::vector<Step> steps;
   uint64_t constants = 0, temporaries = 0;
 };
 

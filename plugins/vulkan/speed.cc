@@ -13,8 +13,7 @@ namespace braid::vulkan {
 namespace {
 
 // The shortest of some runs of a program without inputs and outputs, in seconds.
-double Time(VulkanDevice& device, Program program) {
-  constexpr int kRuns = 6;  // the first compiles
+double Time(VulkanDevice& device, int runs, Program program) {
   uint64_t workspace = program.workspace;
   VulkanExecutable executable(device, std::move(program));
   DeviceBytes memory(&device.memory(), workspace, false);
@@ -23,7 +22,7 @@ double Time(VulkanDevice& device, Program program) {
   submit.binding_stride = sizeof(braid_binding);
   submit.workspace = reinterpret_cast<braid_buffer*>(&buffer);
   double best = 1e9;
-  for (int i = 0; i < kRuns; ++i) {
+  for (int i = 0; i < runs; ++i) {
     uint64_t begin = device.host().Now();
     std::unique_ptr<kit::Fence> fence(executable.Submit(submit));
     if (braid_status status = fence->Wait(UINT64_MAX); status != BRAID_OK)
@@ -46,9 +45,9 @@ Speed Measure(VulkanDevice& device) {
   // Large enough to fill the device for about a millisecond, by type.
   bool cpu = device.physical().cpu();
   int64_t rows = cpu ? 128 : 1024, inner = cpu ? 256 : 1024, sums = cpu ? 1 << 18 : 1 << 24;
-  auto run = [&](const std::function<void(Lowering&)>& steps) {
+  auto run = [&](int runs, const std::function<void(Lowering&)>& steps) {
     braid_graph graph = BRAID_GRAPH_INIT;
-    return Time(device, Lowering(device, &graph).Compose(steps));
+    return Time(device, runs, Lowering(device, &graph).Compose(steps));
   };
   auto tiny = [](int count) {
     return [count](Lowering& l) {
@@ -58,11 +57,11 @@ Speed Measure(VulkanDevice& device) {
     };
   };
   constexpr int kMany = 32;
-  double one = run(tiny(1)), many = run(tiny(kMany));
+  double one = run(30, tiny(1)), many = run(15, tiny(kMany));
   Speed speed;
   speed.dispatch_ns = std::max((many - one) / (kMany - 1), 1e-7) * 1e9;
   speed.submit_ns = one * 1e9;
-  double product = run([&](Lowering& l) {
+  double product = run(6, [&](Lowering& l) {
     Tensor a = l.Temporary(kF32, {rows, inner}), b = l.Temporary(kF32, {inner, inner}),
            y = l.Temporary(kF32, {rows, inner});
     l.Fill(a, 0);
@@ -70,7 +69,7 @@ Speed Measure(VulkanDevice& device) {
     MatrixProduct(l, {a, BRAID_NONE, {}, rows, inner, inner, 1}, {b, BRAID_NONE, {}, inner, inner, inner, 1},
                   y, {}, 1.0f, {});
   });
-  double sum = run([&](Lowering& l) {
+  double sum = run(6, [&](Lowering& l) {
     Tensor a = l.Temporary(kF32, {sums}), y = l.Temporary(kF32, {sums});
     l.Fill(a, 0);
     Add(l, a, a, y);
@@ -78,16 +77,22 @@ Speed Measure(VulkanDevice& device) {
   auto beside = [&](double seconds) { return std::max(seconds - one, seconds / 10); };
   speed.flops = 2.0 * static_cast<double>(rows * inner * inner) / beside(product);
   speed.bytes_per_second = 12.0 * static_cast<double>(sums) / beside(sum);
+  double copy = run(6, [&](Lowering& l) {
+    Tensor x = l.Temporary(kF32, {sums}), y = l.Temporary(kF32, {sums});
+    l.Fill(x, 0);
+    l.CopyBytes(x, y);
+  });
+  speed.copy_bytes_per_second = 12.0 * static_cast<double>(sums) / beside(copy);
   return speed;
 }
 
 }  // namespace
 
 Speed GuessSpeed(const VulkanDevice& device) {
-  if (device.physical().cpu()) return {6e9, 1e9, 80'000, 4'000};
+  if (device.physical().cpu()) return {6e9, 1e9, 5e9, 80'000, 4'000};
   if (device.physical().properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU)
-    return {1e11, 2e10, 40'000, 3'000};
-  return {5e11, 1e11, 40'000, 3'000};
+    return {1e11, 2e10, 2e10, 40'000, 3'000};
+  return {5e11, 1e11, 1e11, 40'000, 3'000};
 }
 
 Speed MeasuredSpeed(VulkanDevice& device) {
@@ -99,11 +104,13 @@ Speed MeasuredSpeed(VulkanDevice& device) {
   if (auto it = known->find(key); it != known->end()) return it->second;
   try {
     Speed speed = Measure(device);
-    device.host().Log(BRAID_LOG_INFO, "Vulkan: " + device.physical().name +
-                                          " measured: " + std::to_string(speed.flops * 1e-9) + " GFLOP/s, " +
-                                          std::to_string(speed.bytes_per_second * 1e-9) + " GB/s, " +
-                                          std::to_string(speed.submit_ns * 1e-3) + " us a submit, " +
-                                          std::to_string(speed.dispatch_ns * 1e-3) + " us a dispatch");
+    device.host().Log(BRAID_LOG_INFO,
+                      "Vulkan: " + device.physical().name +
+                          " measured: " + std::to_string(speed.flops * 1e-9) + " GFLOP/s, " +
+                          std::to_string(speed.bytes_per_second * 1e-9) + " GB/s by kernels, " +
+                          std::to_string(speed.copy_bytes_per_second * 1e-9) + " by copies, " +
+                          std::to_string(speed.submit_ns * 1e-3) + " us a submit, " +
+                          std::to_string(speed.dispatch_ns * 1e-3) + " us a dispatch");
     return (*known)[key] = speed;
   } catch (const std::exception& error) {
     device.host().Log(BRAID_LOG_WARNING,

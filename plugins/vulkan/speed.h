@@ -9,9 +9,10 @@ namespace braid::vulkan {
 class VulkanDevice;
 
 struct Speed {
-  double flops = 0;             // per second, in a matrix product that fills the device
-  double bytes_per_second = 0;  // read and written by a kernel with little arithmetic
-  double submit_ns = 0;         // of a segment, beside its dispatches
+  double flops = 0;                  // per second, in a matrix product that fills the device
+  double bytes_per_second = 0;       // read and written by a kernel with little arithmetic
+  double copy_bytes_per_second = 0;  // read and written by copies and fills
+  double submit_ns = 0;              // of a segment, beside its dispatches
   double dispatch_ns = 0;
 };
 
