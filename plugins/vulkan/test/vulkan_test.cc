@@ -289,6 +289,34 @@ TEST_F(RunTest, BadBindingsAreNamed) {
   plugin_->device->buffer_free(device_, a);
 }
 
+TEST_F(DeviceTest, EstimatesGrowWithTheWorkAndAreOfThisDevice) {
+  Graph graph;
+  uint32_t a = graph.Input(kFloat, {256, 256}), small = graph.Input(kFloat, {256, 64}),
+           large = graph.Input(kFloat, {256, 1024});
+  graph.Node("MatMul", 13, {a, small}, {graph.Output(kFloat, {256, 64})});
+  graph.Node("MatMul", 13, {a, large}, {graph.Output(kFloat, {256, 1024})});
+  graph.Node("Relu", 14, {a}, {graph.Output(kFloat, {256, 256})});
+  graph.Node("Identity", 25, {a}, {graph.Output(kFloat, {256, 256})});
+  const uint32_t nodes[] = {0, 1, 2, 3, 0, 1, 2, 3}, ends[] = {1, 2, 3, 4, 8};
+  braid_cost costs[5];
+  for (auto& cost : costs) cost = BRAID_COST_INIT;
+  braid_compile_options options = BRAID_COMPILE_OPTIONS_INIT;
+  ASSERT_EQ(
+      plugin_->device->estimate(device_, graph.view(), &options, nodes, ends, 5, costs, sizeof costs[0]),
+      BRAID_OK)
+      << host_->error;
+  for (auto& cost : costs) {
+    EXPECT_EQ(cost.confidence, BRAID_MODELLED);
+    EXPECT_GT(cost.time_ns, 0u);
+  }
+  EXPECT_GT(costs[1].time_ns, costs[0].time_ns);
+  EXPECT_GE(costs[2].bytes_moved, 2u * 256 * 256 * 4);
+  EXPECT_EQ(costs[3].bytes_moved, 2u * 256 * 256 * 4);  // the output leaves the segment: a copy
+  EXPECT_GT(costs[4].time_ns, costs[1].time_ns);
+  EXPECT_LT(costs[4].time_ns, costs[0].time_ns + costs[1].time_ns + costs[2].time_ns + costs[3].time_ns);
+  EXPECT_NE(host_->log.find("measured: "), std::string::npos) << host_->log;
+}
+
 TEST_F(DeviceTest, ImportsHostMemory) {
   braid_device_info info = BRAID_DEVICE_INFO_INIT;
   uint32_t count = 0;
