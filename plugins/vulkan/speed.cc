@@ -44,7 +44,8 @@ void Add(Lowering& l, const Tensor& a, const Tensor& b, const Tensor& y) {
 Speed Measure(VulkanDevice& device) {
   // Large enough to fill the device for about a millisecond, by type.
   bool cpu = device.physical().cpu();
-  int64_t rows = cpu ? 128 : 1024, inner = cpu ? 256 : 1024, sums = cpu ? 1 << 18 : 1 << 24;
+  int64_t rows = cpu ? 128 : 1024, inner = cpu ? 256 : 1024, sums = cpu ? 1 << 17 : 1 << 24,
+          copied = cpu ? 1 << 20 : 1 << 24;
   auto run = [&](int runs, const std::function<void(Lowering&)>& steps) {
     braid_graph graph = BRAID_GRAPH_INIT;
     return Time(device, runs, Lowering(device, &graph).Compose(steps));
@@ -56,12 +57,12 @@ Speed Measure(VulkanDevice& device) {
       for (int i = 0; i < count; ++i) Add(l, x, x, i % 2 == 0 ? y : x);
     };
   };
-  constexpr int kMany = 32;
-  double one = run(30, tiny(1)), many = run(15, tiny(kMany));
+  constexpr int kMany = 9;
+  double one = run(12, tiny(1)), many = run(8, tiny(kMany));
   Speed speed;
   speed.dispatch_ns = std::max((many - one) / (kMany - 1), 1e-7) * 1e9;
   speed.submit_ns = one * 1e9;
-  double product = run(6, [&](Lowering& l) {
+  double product = run(5, [&](Lowering& l) {
     Tensor a = l.Temporary(kF32, {rows, inner}), b = l.Temporary(kF32, {inner, inner}),
            y = l.Temporary(kF32, {rows, inner});
     l.Fill(a, 0);
@@ -69,20 +70,20 @@ Speed Measure(VulkanDevice& device) {
     MatrixProduct(l, {a, BRAID_NONE, {}, rows, inner, inner, 1}, {b, BRAID_NONE, {}, inner, inner, inner, 1},
                   y, {}, 1.0f, {});
   });
-  double sum = run(6, [&](Lowering& l) {
+  double sum = run(5, [&](Lowering& l) {
     Tensor a = l.Temporary(kF32, {sums}), y = l.Temporary(kF32, {sums});
     l.Fill(a, 0);
     Add(l, a, a, y);
   });
-  auto beside = [&](double seconds) { return std::max(seconds - one, seconds / 10); };
+  auto beside = [&](double seconds) { return std::max(seconds - one, seconds / 2); };
   speed.flops = 2.0 * static_cast<double>(rows * inner * inner) / beside(product);
   speed.bytes_per_second = 12.0 * static_cast<double>(sums) / beside(sum);
-  double copy = run(6, [&](Lowering& l) {
-    Tensor x = l.Temporary(kF32, {sums}), y = l.Temporary(kF32, {sums});
+  double copy = run(5, [&](Lowering& l) {
+    Tensor x = l.Temporary(kF32, {copied}), y = l.Temporary(kF32, {copied});
     l.Fill(x, 0);
     l.CopyBytes(x, y);
   });
-  speed.copy_bytes_per_second = 12.0 * static_cast<double>(sums) / beside(copy);
+  speed.copy_bytes_per_second = 12.0 * static_cast<double>(copied) / beside(copy);
   return speed;
 }
 
