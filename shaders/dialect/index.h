@@ -2,7 +2,8 @@
 //
 // Element numbers of broadcast and strided tensors.
 
-// n / d for n below 2^31 and d from 1 to there. Devices have no instruction for it; lavapipe would divide lane by lane.
+// n / d for n below 2^31 and d from 1 to there. Devices have no instruction for it; lavapipe would divide
+// lane by lane.
 FN uint d_divide(uint n, uint d) {
   float scale = 1.0f / float(int(d));
   int q = int(min(float(int(n)) * scale, 2147483520.0f));

@@ -58,7 +58,8 @@
 #define LD_w4(x, i) x[i]
 #define LD_w8(x, i) x[i]
 
-// Inputs that a kernel may read through a texel buffer: ELEMENT(T, x, i) is LOAD. With TEXELS, T has four bytes.
+// Inputs that a kernel may read through a texel buffer: ELEMENT(T, x, i) is LOAD. With TEXELS, T has four
+// bytes.
 #ifdef TEXELS
 #define IN_ELEMENTS(n, T, x) IN_WORDS(n, x)
 #define ELEMENT(T, x, i) ELEMENT_(T, x, i)
