@@ -57,7 +57,7 @@ absl::Status CheckType(const pb::TypeProto& type, int depth) {
 
 // A declared extent below zero is how some exporters write "unknown".
 void ForgetNegativeDims(pb::TypeProto* type) {
-  if (!type->has_tensor_type()) return;
+  if (!type->has_tensor_type() || !type->tensor_type().has_shape()) return;
   for (auto& dim : *type->mutable_tensor_type()->mutable_shape()->mutable_dim()) {
     if (dim.has_dim_value() && dim.dim_value() < 0) dim.clear_dim_value();
     if (dim.has_dim_param() && dim.dim_param().empty()) dim.clear_dim_param();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/onnx/infer.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -69,7 +70,9 @@ class Inferencer {
   absl::Status Call(NodeId index, class NodeContext* context);
   absl::Status If(NodeId index, class NodeContext* context);
   absl::Status Finish(const ScopeNode& node, size_t output, TypeProto inferred);
+  TypeProto Declared(TypeProto type) const;
   void Propagate(const ScopeNode& node);
+  bool StepIsHuge(const ScopeNode& node) const;
   void Evaluate(const ScopeNode& node);
 
   const Scope& scope_;
@@ -176,7 +179,7 @@ absl::StatusOr<std::shared_ptr<const Inferred>> NodeContext::InferBody(
   }
   std::vector<InferInput> inputs(body.scope->inputs.size());
   for (size_t i = 0; i < own; ++i) {
-    inputs[i].type = body.scope->values[body.scope->inputs[i]].type;
+    inputs[i].type = run_.Declared(body.scope->values[body.scope->inputs[i]].type);
     if (formals[i] != nullptr) inputs[i].type = CombineTypes(*formals[i], inputs[i].type);
     if (i < data.size() && data[i] != nullptr)
       inputs[i].known = std::make_shared<const pb::TensorProto>(*data[i]);
@@ -355,6 +358,18 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
   });
 }
 
+// What may be taken from a declared type: all of it, or all but its shapes.
+TypeProto Inferencer::Declared(TypeProto type) const {
+  if (options_.trust_declared) return type;
+  const auto strip = [](const auto& self, TypeProto* t) -> void {
+    if (t->has_tensor_type()) t->mutable_tensor_type()->clear_shape();
+    if (t->has_sequence_type()) self(self, t->mutable_sequence_type()->mutable_elem_type());
+    if (t->has_optional_type()) self(self, t->mutable_optional_type()->mutable_elem_type());
+  };
+  strip(strip, &type);
+  return type;
+}
+
 absl::Status Inferencer::Finish(const ScopeNode& node, size_t output, TypeProto inferred) {
   const ValueId id = node.outputs[output];
   const TypeProto& declared = scope_.values[id].type;
@@ -370,9 +385,12 @@ absl::Status Inferencer::Finish(const ScopeNode& node, size_t output, TypeProto 
           same_kind ? ElementTypeName(is) : (inferred.has_tensor_type() ? "a tensor" : "no tensor")));
     }
   }
-  type = options_.trust_declared || inferred.value_case() == TypeProto::VALUE_NOT_SET
-             ? CombineTypes(inferred, declared)
-             : std::move(inferred);
+  type = CombineTypes(inferred, Declared(declared));
+  if (type.has_tensor_type() && type.tensor_type().shape().dim_size() > kMaxRank) {
+    return absl::InvalidArgumentError(absl::StrCat("its output '", scope_.values[id].name, "' would have ",
+                                                   type.tensor_type().shape().dim_size(),
+                                                   " dimensions; at most ", kMaxRank, " are supported"));
+  }
   bool negative = false;
   ForEachDim(&type, [&](TensorShapeProto::Dimension* d) {
     negative |= d->has_dim_value() && d->dim_value() < 0;
@@ -388,8 +406,18 @@ absl::Status Inferencer::Finish(const ScopeNode& node, size_t output, TypeProto 
   return absl::OkStatus();
 }
 
+// Slice's propagation adds the step to a position until it has passed the end, in 64 bits: it must not wrap
+// around.
+bool Inferencer::StepIsHuge(const ScopeNode& node) const {
+  constexpr int64_t kHuge = int64_t{1} << 32;
+  std::vector<int64_t> steps;
+  return node.proto.op_type() == "Slice" && node.inputs.size() > 4 && node.inputs[4] != kNone &&
+         out_->known[node.inputs[4]] != nullptr && IntegersOf(*out_->known[node.inputs[4]], &steps) &&
+         std::any_of(steps.begin(), steps.end(), [](int64_t step) { return step > kHuge || step < -kHuge; });
+}
+
 void Inferencer::Propagate(const ScopeNode& node) {
-  if (!node.schema->has_data_propagation_function()) return;
+  if (!node.schema->has_data_propagation_function() || StepIsHuge(node)) return;
   // What the propagation cannot do is no error: the value stays unknown.
   Guard([&] {
     PropagationContext context(this, node);

@@ -33,8 +33,8 @@ struct InferInput {
 struct InferOptions {
   // Errors of an operator's rules leave its outputs unknown instead of failing.
   bool lenient = false;
-  // Declared extents of values within the graph count where nothing better is known. Not for a body that runs
-  // with shapes other than the declared.
+  // Declared shapes of values within the graph count where nothing better is known: to be shown to people.
+  // Not for a run, whose memory is sized by what is inferred: nobody has proven them.
   bool trust_declared = true;
 };
 

@@ -165,7 +165,7 @@ absl::StatusOr<std::shared_ptr<const Graph>> Model::Specialise(absl::Span<const 
     for (size_t i = 0; i < inputs.size() && i < all.size(); ++i) {
       if (absl::Status s = Override(*impl_, i, inputs[i], &all[i]); !s.ok()) return s;
     }
-    auto inferred = InferScope(*impl_->scope, all, {.lenient = false, .trust_declared = !impl_->is_body});
+    auto inferred = InferScope(*impl_->scope, all, {.lenient = false, .trust_declared = false});
     if (!inferred.ok()) return inferred.status();
     graph = std::make_shared<Graph>(*impl_->graph);
     SetTypes(*impl_->scope, inferred->get(), graph.get());

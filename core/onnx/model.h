@@ -26,6 +26,8 @@ struct ModelBudgets {
   uint64_t nodes = 4'000'000;                   // after expansion of functions
   uint32_t nesting = 64;                        // of subgraphs; of messages protobuf's own limit
   uint32_t expansion_depth = 64;                // of functions within functions
+  // Functions may expand to this many nodes, and as many times what the file holds.
+  uint64_t expansion_nodes = 100'000, expansion_factor = 16;
 };
 
 // What `inspect` shows besides the graph.

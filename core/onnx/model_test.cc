@@ -291,6 +291,40 @@ TEST(Model, SpecialiseFollowsShapesThatAreComputed) {
   EXPECT_EQ(TypeOfValue(*Specialised(*model, {{1, 3, 16, 20}}), "y"), "float32[1,3,8,10]");
 }
 
+// Memory is sized by a specialised graph: a declared shape that inference cannot derive is not one.
+TEST(Model, SpecialiseTakesNoDeclaredShapesOnTrust) {
+  const auto unproven = [](const std::string& text) {
+    const auto model = Loaded(InOpset(28, text, 10));
+    if (model == nullptr) return Type();
+    const auto graph = Specialised(*model, {{4}});
+    return graph->values[graph->outputs[0]].type;
+  };
+  const Type rows = unproven("g (float[N] x) => (int64[1,100] y) { y = NonZero(x) }");
+  ASSERT_EQ(rows.dims.size(), 2u);
+  EXPECT_EQ(rows.dims[1].value, -1);
+  const Type named = unproven("g (float[N] x) => (int64[1,N] y) { y = NonZero(x) }");
+  ASSERT_EQ(named.dims.size(), 2u);
+  EXPECT_EQ(named.dims[1].value, -1);
+  const auto model = Loaded(
+      InOpset(28, "g (float[4] x, int64[K] s) => (float[2,50] y) { t = Reshape(x, s) y = Relu(t) }", 10));
+  ASSERT_NE(model, nullptr);
+  const auto graph = Specialised(*model, {{4}, {2}});
+  const Type& reshaped = graph->values[graph->outputs[0]].type;
+  for (const auto& dim : reshaped.dims) EXPECT_EQ(dim.value, -1);
+  // People are shown what is declared.
+  EXPECT_EQ(TypeOfValue(model->graph(), "y"), "float32[2,50]");
+}
+
+TEST(Model, InputsWithoutAShapeHaveAnyRank) {
+  pb::ModelProto proto = InOpset(28, "g (float[N] x) => (float[N] y) { y = Relu(x) }", 10);
+  proto.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  proto.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  const auto model = Loaded(proto);
+  ASSERT_NE(model, nullptr);
+  EXPECT_FALSE(model->graph().values[model->graph().inputs[0]].type.has_shape);
+  EXPECT_EQ(TypeOfValue(*Specialised(*model, {{2, 3}}), "y"), "float32[2,3]");
+}
+
 TEST(Model, SpecialiseRefusesWhatContradicts) {
   const auto model =
       Loaded(InOpset(28, "g (float[N,3] a, float[K,M] b) => (float[N,M] y) { y = MatMul(a, b) }", 10));

@@ -102,7 +102,12 @@ void NormaliseDomains(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) 
 class FunctionBudget {
  public:
   FunctionBudget(const pb::ModelProto& model, const ModelBudgets& budgets) : budgets_(budgets) {
-    for (const auto& f : model.functions()) functions_[Id(f.domain(), f.name(), f.overload())] = &f;
+    uint64_t written = Written(model.graph().node());
+    for (const auto& f : model.functions()) {
+      functions_[Id(f.domain(), f.name(), f.overload())] = &f;
+      written += Written(f.node());
+    }
+    most_ = std::min(budgets.nodes, budgets.expansion_nodes + written * budgets.expansion_factor);
   }
 
   absl::StatusOr<uint64_t> Count(const google::protobuf::RepeatedPtrField<pb::NodeProto>& nodes,
@@ -116,16 +121,21 @@ class FunctionBudget {
         if (!inner.ok()) return inner.status();
         count = *inner;
       }
+      const auto add = [&](const pb::GraphProto& body) {
+        auto inner = Count(body.node(), depth);
+        if (inner.ok()) count += *inner;
+        return inner.status();
+      };
       for (const auto& a : node.attribute()) {
-        if (!a.has_g()) continue;
-        auto inner = Count(a.g().node(), depth);
-        if (!inner.ok()) return inner.status();
-        count += *inner;
+        if (a.has_g())
+          if (absl::Status s = add(a.g()); !s.ok()) return s;
+        for (const pb::GraphProto& body : a.graphs())
+          if (absl::Status s = add(body); !s.ok()) return s;
       }
       sum += count;
-      if (sum > budgets_.nodes)
-        return Bad(absl::StrCat("expanded, its functions make more than ", budgets_.nodes,
-                                " nodes (at a call of '", node.op_type(), "')"));
+      if (sum > most_)
+        return Bad(absl::StrCat("expanded, its functions make more than ", most_, " nodes (at a call of '",
+                                node.op_type(), "')"));
     }
     return sum;
   }
@@ -147,7 +157,19 @@ class FunctionBudget {
     return count;
   }
 
+  // Nodes that stand in the file.
+  static uint64_t Written(const google::protobuf::RepeatedPtrField<pb::NodeProto>& nodes) {
+    uint64_t count = static_cast<uint64_t>(nodes.size());
+    for (const auto& node : nodes)
+      for (const auto& a : node.attribute()) {
+        if (a.has_g()) count += Written(a.g().node());
+        for (const auto& body : a.graphs()) count += Written(body.node());
+      }
+    return count;
+  }
+
   const ModelBudgets& budgets_;
+  uint64_t most_ = 0;
   std::map<std::string, const pb::FunctionProto*> functions_;
   std::map<std::string, uint64_t> counts_;
   std::set<std::string> open_;

@@ -15,10 +15,6 @@ namespace braid::frontend {
 namespace {
 
 constexpr uint64_t kMaxBytes = std::numeric_limits<int64_t>::max();
-// A sparse initializer is made dense; above this its dense form would be larger than any machine's memory is
-// likely to be.
-constexpr uint64_t kMaxDenseBytes = uint64_t{1} << 34;
-
 uint64_t NextId() {
   static std::atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
@@ -299,11 +295,15 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   const int bits = ElementBits(values.data_type());
   if (values.data_type() == pb::TensorProto::STRING || bits < 8)
     return bad("has an unsupported element type");
-  if (bytes > kMaxDenseBytes) return bad("is too large to be made dense");
   if (values.dims_size() != 1) return bad("has values that are no list");
   const auto count = static_cast<uint64_t>(values.dims(0));
   absl::StatusOr<std::shared_ptr<const Constant>> data = ReadTensor(values, origin);
   if (!data.ok()) return data.status();
+  origin.dense_bytes += std::min<uint64_t>((*data)->bytes, kMaxBytes / 128) * 64;
+  if (bytes > origin.dense_bytes)
+    return bad(absl::StrCat("has ", (*data)->bytes, " bytes of values and would have ", bytes,
+                            " as a dense tensor; ", origin.dense_bytes, " are allowed"));
+  origin.dense_bytes -= bytes;
 
   const int rank = sparse.dims_size();
   const bool linear = indices.dims_size() == 1;

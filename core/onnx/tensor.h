@@ -24,6 +24,9 @@ struct Origin {
   std::string stub_key;  // see wire.h
   std::vector<absl::Span<const uint8_t>> large;
   ExternalFiles external{""};
+  // Sparse tensors are made dense. Their dense forms may have these bytes together, beside 64 for each byte
+  // that is stored: a file of a hundred bytes must not fill the memory.
+  uint64_t dense_bytes = uint64_t{256} << 20;
 };
 
 // Fails if dims are negative, too many, or their product overflows, or if the type is none of ONNX's.

@@ -45,6 +45,24 @@ double MultiplyAdds(const kit::Node& node) {
   return 0;
 }
 
+// Callers bind memory of the shape that the graph says: an operator must not have computed another one.
+void CheckShape(const kit::Node& node, uint32_t output, const Tensor& result) {
+  const kit::Value value = node.output_value(output);
+  bool same = value.rank() < 0 || value.rank() == static_cast<int32_t>(result.dims().size());
+  for (int32_t d = 0; same && d < value.rank(); ++d)
+    same = value.dim(d).value < 0 || value.dim(d).value == result.dims()[static_cast<size_t>(d)];
+  if (same) return;
+  std::string said = "[";
+  for (int32_t d = 0; d < value.rank(); ++d) {
+    const int64_t extent = value.dim(d).value;
+    said += (d > 0 ? "," : "") + (extent < 0 ? std::string("?") : std::to_string(extent));
+  }
+  throw kit::Error(BRAID_INVALID_ARGUMENT, std::string(node.op()) + " '" + std::string(node.name()) +
+                                               "' computes '" + std::string(value.name()) + "' of shape " +
+                                               DimsText(result.dims()) + " where its graph says " + said +
+                                               "]");
+}
+
 double Bytes(const kit::Value& value) { return Elements(value) * WireBits(value.type()) / 8; }
 
 }  // namespace
@@ -197,6 +215,7 @@ void Program::RunStep(const Step& step, State* state) const {
     if (!context.outputs()[i].present())
       throw kit::Error(BRAID_INTERNAL,
                        std::string(node.op()) + " left its output " + std::to_string(i) + " unset");
+    CheckShape(node, i, context.outputs()[i]);
     state->values[node.output(i)] = std::move(context.outputs()[i]);
   }
   for (uint32_t v : step.done) state->values[v] = Tensor();

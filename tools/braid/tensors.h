@@ -32,7 +32,8 @@ HostData ReadNpy(const std::string& path);
 void WriteNpy(const std::string& path, const HostData& data);
 // The .pb of an ONNX test case, for a value that the model declares as `info`.
 HostData ReadPb(const std::string& path, const graph_value_info& info);
-// NumPy has no bfloat16: .npy files, and the .pb files that ONNX wrote before 1.19, hold it as 16-bit integers.
+// NumPy has no bfloat16: .npy files, and the .pb files that ONNX wrote before 1.19, hold it as 16-bit
+// integers.
 void TakeAsBfloat16(HostData* data, const graph_value_info& info);
 
 // Seeded numbers: floats in [0, 1), small non-negative integers, both booleans.
