@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds programs against an installed Braid, as its users do: check_install.py --source DIR --build DIR --cmake PROGRAM
 
-Installs the build tree into a temporary prefix, moves the prefix elsewhere (it must not remember its place), and there
+Looks whether the target of ./demo builds all that is installed, installs the build tree into a temporary prefix, moves
+the prefix elsewhere (it must not remember its place), and there
   - builds and runs the C sample by find_package(braid) and CMake, and by pkg-config alone;
   - compiles each installed header by itself, C headers as C99 and C++20, C++ headers as C++20;
   - asks the installed command for its devices;
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -82,6 +84,21 @@ class Install:
             stderr=subprocess.DEVNULL,
         )
         return prefix if seen.returncode == 0 else []
+
+    def demo_builds_all(self) -> None:
+        """After ./demo alone the tree can be installed: its target builds each installed file that is built at all."""
+        ninja = ["ninja", "-C", self.args.build, "-t"]
+        products = {line.split(": ")[0] for line in run(*ninja, "targets", "all").splitlines() if ": " in line}
+        # `inputs` leaves out what the target itself names.
+        inputs = {line.strip() for tool in ("inputs", "query") for line in run(*ninja, tool, "demo").splitlines()}
+        if "bin/braid" not in products:
+            raise RuntimeError("ninja does not know bin/braid")
+        for script in self.args.build.rglob("cmake_install.cmake"):
+            for path in re.findall(r'"([^"\n]*)"', script.read_text()):
+                # lib/libbraid.so.0 is a link to what is built.
+                name = os.path.relpath(os.path.realpath(path), self.args.build) if path.startswith("/") else ""
+                if name in products and name not in inputs:
+                    raise RuntimeError(f"{name} is installed, but the target demo does not build it")
 
     def check_sample(self, program: pathlib.Path) -> None:
         text = run(program, self.model, LD_LIBRARY_PATH=str(self.libraries))
@@ -174,7 +191,8 @@ def main() -> int:
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="braid install ") as folder:
         install = Install(args, pathlib.Path(folder))
-        for check in (install.cmake_package, install.pkg_config, install.headers, install.command, install.template):
+        checks = (install.demo_builds_all, install.cmake_package, install.pkg_config, install.headers, install.command, install.template)
+        for check in checks:
             title = check.__name__.replace("_", " ")
             try:
                 check()
