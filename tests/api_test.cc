@@ -283,6 +283,60 @@ TEST(ApiTest, InputsAndOutputsAreDescribed) {
   ASSERT_EQ(graph_outputs(graph.get(), nullptr, 0), 2u);
 }
 
+size_t Count(const std::string& text, const std::string& word) {
+  size_t n = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++n;
+  return n;
+}
+
+TEST(ApiTest, AnExplanationIsItsGraphsOwn) {
+  setenv("BRAID_SIM", "1", 0);
+  GraphPtr a = Load(kTwoOutputs), b = Load(kTwoOutputs, "sim");
+  const char *before = nullptr, *first = nullptr, *other = nullptr;
+  // Before any placement it says so, in each format.
+  for (int32_t format : {GRAPH_EXPLAIN_SUMMARY, GRAPH_EXPLAIN_TEXT, GRAPH_EXPLAIN_JSON}) {
+    ASSERT_EQ(graph_explain(a.get(), format, &before), GRAPH_OK) << graph_last_error();
+    EXPECT_THAT(before, HasSubstr("nothing has been placed yet"));
+  }
+  EXPECT_EQ(before[0], '{');
+  EXPECT_EQ(graph_explain(a.get(), 3, &before), GRAPH_INVALID_ARGUMENT);
+  std::vector<float> x = {1, 2};
+  graph_tensor in = Floats(x, {1, 2});
+  ASSERT_EQ(graph_prepare(a.get(), &in, 1), GRAPH_OK);
+  ASSERT_EQ(graph_prepare(b.get(), &in, 1), GRAPH_OK);
+  ASSERT_EQ(graph_explain(a.get(), GRAPH_EXPLAIN_SUMMARY, &first), GRAPH_OK);
+  const std::string copy = first;
+  // Neither another graph's explanation nor another thread's ends it.
+  ASSERT_EQ(graph_explain(b.get(), GRAPH_EXPLAIN_JSON, &other), GRAPH_OK);
+  std::thread([&] {
+    const char* text = nullptr;
+    EXPECT_EQ(graph_explain(a.get(), GRAPH_EXPLAIN_JSON, &text), GRAPH_OK);
+  }).join();
+  EXPECT_EQ(first, copy);
+  EXPECT_THAT(other, HasSubstr("sim:0"));
+}
+
+TEST(ApiTest, VerboseTellsOnceOfEachPlacement) {
+  setenv("BRAID_SIM", "1", 0);
+  const std::string bytes = ModelBytes(kTwoOutputs);
+  graph_options options = GRAPH_OPTIONS_INIT;
+  options.devices = "reference,sim";
+  options.flags = GRAPH_VERBOSE;
+  graph_t* graph = nullptr;
+  ASSERT_EQ(graph_load_memory(bytes.data(), bytes.size(), &options, &graph), GRAPH_OK);
+  GraphPtr owner(graph);
+  ::testing::internal::CaptureStderr();
+  for (int64_t n : {1, 2, 1, 2, 1}) {
+    std::vector<float> x(static_cast<size_t>(2 * n), 1);
+    graph_tensor in = Floats(x, {n, 2}), out = GRAPH_TENSOR_INIT;
+    EXPECT_EQ(graph_run(graph, &in, 1, &out, 1), GRAPH_OK) << graph_last_error();
+    graph_tensor_release(&out);
+  }
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Count(told, "braid: model in memory: "), 2u) << told;
+  EXPECT_EQ(Count(told, "  not on sim:0: MatMul: could; the plan is faster without"), 2u) << told;
+}
+
 // Bad inputs 23: every misuse of graph_run is an error that says what is wrong, and the graph still works.
 TEST(BadInputs23, GraphRun) {
   GraphPtr graph = Load(kTwoOutputs);

@@ -39,6 +39,8 @@ std::string PluginsJson() {
   for (const DirectoryReport& d : registry.Directories())
     out["directories"].push_back(
         {{"path", d.path}, {"origin", d.origin}, {"exists", d.exists}, {"note", d.note}});
+  std::map<std::string, uint64_t> violations;  // that the checked layer saw, by plugin
+  for (const auto& plugin : registry.Plugins()) violations[plugin->id()] = plugin->violations();
   out["plugins"] = json::array();
   for (const PluginReport& r : registry.Report())
     out["plugins"].push_back({{"manifest", r.manifest},
@@ -48,6 +50,7 @@ std::string PluginsJson() {
                               {"library", r.library},
                               {"outcome", PluginReport::OutcomeName(r.outcome)},
                               {"reason", r.reason},
+                              {"violations", violations[r.id]},
                               {"devices", r.devices}});
   return out.dump(2, ' ', false, json::error_handler_t::replace);
 }
@@ -98,6 +101,7 @@ uint32_t graph_devices(graph_device_info* infos, uint32_t capacity) {
       mine.driver = braid::Kept(d.info().driver);
       mine.memory_total = d.info().memory_total;
       mine.memory_free = d.info().memory_free;
+      mine.alignment = d.info().Has(BRAID_HOST_BINDINGS) ? 1 : d.info().alignment;
       mine.size = infos[i].size;
       std::memcpy(&infos[i], &mine, std::min<size_t>(mine.size, sizeof mine));
     }
@@ -108,7 +112,7 @@ uint32_t graph_devices(graph_device_info* infos, uint32_t capacity) {
 }
 
 graph_status graph_plugins(const char** json) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_plugins", [&]() -> absl::Status {
     if (json == nullptr) return absl::InvalidArgumentError("json is NULL");
     thread_local std::string kept;
     kept = braid::PluginsJson();
@@ -118,7 +122,7 @@ graph_status graph_plugins(const char** json) {
 }
 
 graph_status graph_buffer_alloc(const char* device, uint64_t bytes, graph_buffer** buffer) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_buffer_alloc", [&]() -> absl::Status {
     if (buffer == nullptr) return absl::InvalidArgumentError("buffer is NULL");
     *buffer = nullptr;
     if (device == nullptr) return absl::InvalidArgumentError("device is NULL");
@@ -140,7 +144,7 @@ graph_status graph_buffer_alloc(const char* device, uint64_t bytes, graph_buffer
 }
 
 graph_status graph_buffer_write(graph_buffer* buffer, uint64_t offset, const void* data, uint64_t bytes) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_buffer_write", [&]() -> absl::Status {
     if (absl::Status s = braid::CheckRange(buffer, offset, data, bytes); !s.ok() || bytes == 0) return s;
     braid_transfer transfer{};
     transfer.kind = BRAID_TRANSFER_WRITE;
@@ -153,7 +157,7 @@ graph_status graph_buffer_write(graph_buffer* buffer, uint64_t offset, const voi
 }
 
 graph_status graph_buffer_read(graph_buffer* buffer, uint64_t offset, void* data, uint64_t bytes) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_buffer_read", [&]() -> absl::Status {
     if (absl::Status s = braid::CheckRange(buffer, offset, data, bytes); !s.ok() || bytes == 0) return s;
     braid_transfer transfer{};
     transfer.kind = BRAID_TRANSFER_READ;

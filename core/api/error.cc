@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/api/error.h"
 
+#include "core/graph/type_name.h"
 #include "core/plugins/status.h"
 
 namespace braid {
@@ -25,6 +26,8 @@ graph_status SetError(const absl::Status& status) {
       return GRAPH_IO_ERROR;
     case absl::StatusCode::kOutOfRange:
       return GRAPH_BUFFER_TOO_SMALL;
+    case absl::StatusCode::kFailedPrecondition:  // of the ABI's statuses, STALE_BLOB: nothing of the caller's
+      return GRAPH_INTERNAL;
     default:
       return FromAbsl(status);
   }
@@ -35,6 +38,38 @@ graph_status SetError(const absl::Status& status) {
 extern "C" {
 
 const char* graph_last_error(void) { return braid::LastError().c_str(); }
+const char* graph_status_name(graph_status status) {
+  switch (status) {
+    case GRAPH_OK:
+      return "OK";
+    case GRAPH_INVALID_ARGUMENT:
+      return "INVALID_ARGUMENT";
+    case GRAPH_UNSUPPORTED:
+      return "UNSUPPORTED";
+    case GRAPH_OUT_OF_MEMORY:
+      return "OUT_OF_MEMORY";
+    case GRAPH_DEVICE_LOST:
+      return "DEVICE_LOST";
+    case GRAPH_TIMEOUT:
+      return "TIMEOUT";
+    case GRAPH_CANCELLED:
+      return "CANCELLED";
+    case GRAPH_INTERNAL:
+      return "INTERNAL";
+    case GRAPH_PENDING:
+      return "PENDING";
+    case GRAPH_IO_ERROR:
+      return "IO_ERROR";
+    case GRAPH_BUFFER_TOO_SMALL:
+      return "BUFFER_TOO_SMALL";
+    default:
+      return "UNKNOWN";
+  }
+}
+const char* graph_type_name(int32_t type) {
+  const char* name = braid::BriefTypeName(type);
+  return name != nullptr ? name : "unknown";
+}
 const char* graph_version(void) { return BRAID_VERSION; }
 
 }  // extern "C"

@@ -14,16 +14,22 @@ namespace braid {
 // Keeps the text for graph_last_error() on this thread and gives the number.
 graph_status SetError(const absl::Status& status);
 
+// Runs body(), for `doing` ("graph_run"); what it throws becomes a status that says so.
+template <class Body>
+absl::Status Caught(const char* doing, const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(std::string(doing) + ": out of host memory");
+  } catch (const std::exception& e) {
+    return absl::InternalError(std::string(doing) + ": " + e.what());
+  }
+}
+
 // Runs the body of an API function: whatever it throws or returns becomes a status with a text.
 template <class Body>
-graph_status Guarded(const Body& body) noexcept {
-  try {
-    return SetError(body());
-  } catch (const std::bad_alloc&) {
-    return SetError(absl::ResourceExhaustedError("out of host memory"));
-  } catch (const std::exception& e) {
-    return SetError(absl::InternalError(e.what()));
-  }
+graph_status Guarded(const char* doing, const Body& body) noexcept {
+  return SetError(Caught(doing, body));
 }
 
 }  // namespace braid

@@ -86,7 +86,7 @@ using braid::Guarded;
 extern "C" {
 
 graph_status graph_load(const char* path, const graph_options* options, graph_t** graph) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_load", [&]() -> absl::Status {
     if (graph == nullptr) return braid::NullArgument("graph");
     *graph = nullptr;
     if (path == nullptr) return braid::NullArgument("path");
@@ -98,7 +98,7 @@ graph_status graph_load(const char* path, const graph_options* options, graph_t*
 
 graph_status graph_load_memory(const void* model, uint64_t bytes, const graph_options* options,
                                graph_t** graph) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_load_memory", [&]() -> absl::Status {
     if (graph == nullptr) return braid::NullArgument("graph");
     *graph = nullptr;
     if (model == nullptr) return braid::NullArgument("model");
@@ -125,7 +125,7 @@ uint32_t graph_outputs(const graph_t* graph, graph_value_info* infos, uint32_t c
 }
 
 graph_status graph_prepare(graph_t* graph, const graph_tensor* inputs, uint32_t input_count) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_prepare", [&]() -> absl::Status {
     if (graph == nullptr) return braid::NullArgument("graph");
     return graph->session->Prepare(inputs, input_count);
   });
@@ -133,21 +133,19 @@ graph_status graph_prepare(graph_t* graph, const graph_tensor* inputs, uint32_t 
 
 graph_status graph_run(graph_t* graph, const graph_tensor* inputs, uint32_t input_count,
                        graph_tensor* outputs, uint32_t output_count) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_run", [&]() -> absl::Status {
     if (graph == nullptr) return braid::NullArgument("graph");
     return graph->session->Run(inputs, input_count, outputs, output_count, nullptr);
   });
 }
 
 graph_status graph_explain(graph_t* graph, int32_t format, const char** text) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_explain", [&]() -> absl::Status {
     if (graph == nullptr) return braid::NullArgument("graph");
     if (text == nullptr) return braid::NullArgument("text");
     auto explained = graph->session->Explain(format);
     if (!explained.ok()) return explained.status();
-    thread_local std::string kept;
-    kept = *std::move(explained);
-    *text = kept.c_str();
+    *text = *explained;
     return absl::OkStatus();
   });
 }
@@ -158,7 +156,7 @@ extern "C" {
 
 graph_status graph_run_async(graph_t* graph, const graph_tensor* inputs, uint32_t input_count,
                              graph_tensor* outputs, uint32_t output_count, graph_request** request) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_run_async", [&]() -> absl::Status {
     if (request == nullptr) return braid::NullArgument("request");
     *request = nullptr;
     if (graph == nullptr) return braid::NullArgument("graph");
@@ -168,7 +166,7 @@ graph_status graph_run_async(graph_t* graph, const graph_tensor* inputs, uint32_
 }
 
 graph_status graph_wait(graph_request* request, uint64_t timeout_ns) {
-  return Guarded([&]() -> absl::Status {
+  return Guarded("graph_wait", [&]() -> absl::Status {
     if (request == nullptr) return braid::NullArgument("request");
     return request->Wait(timeout_ns);
   });

@@ -2,18 +2,16 @@
 #include "core/api/request.h"
 
 #include <chrono>
-#include <exception>
+
+#include "core/api/error.h"
 
 graph_request::graph_request(braid::Session* session, const graph_tensor* inputs, uint32_t input_count,
                              graph_tensor* outputs, uint32_t output_count) {
   session->BeginRequest();
   auto run = [=, this] {
-    absl::Status status;
-    try {
-      status = session->Run(inputs, input_count, outputs, output_count, &control_);
-    } catch (const std::exception& e) {
-      status = absl::InternalError(e.what());
-    }
+    absl::Status status = braid::Caught("graph_run_async", [&] {
+      return session->Run(inputs, input_count, outputs, output_count, &control_);
+    });
     {
       std::lock_guard lock(mutex_);
       status_ = std::move(status);

@@ -45,7 +45,7 @@ absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids
 absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list) {
   Registry& registry = Registry::Default();
   std::vector<std::shared_ptr<Device>> all = registry.Devices();
-  if (all.empty()) return absl::FailedPreconditionError(registry.WhyNone());
+  if (all.empty()) return absl::UnimplementedError(registry.WhyNone());
   if (list.empty() || list == "auto") return all;
   std::vector<std::shared_ptr<Device>> chosen;
   for (absl::string_view part : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
@@ -85,7 +85,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
     return absl::InvalidArgumentError(
         absl::StrCat("options: precision ", options.precision, " is none of GRAPH_PRECISION_*"));
   if (options.threads < 0)
-    return absl::InvalidArgumentError(absl::StrCat("options: threads is ", options.threads));
+    return absl::InvalidArgumentError(absl::StrCat("options: threads is ", options.threads,
+                                                   "; it is a number, or 0 for as many as there are cores"));
+  if (options.cache_folder != nullptr) {
+    if (*options.cache_folder != '\0' && *options.cache_folder != '/')
+      return absl::InvalidArgumentError(
+          absl::StrCat("options: cache_folder '", options.cache_folder, "' is not an absolute path"));
+    session->cache_folder_ = options.cache_folder;
+  }
+  if (absl::Status s = session->SetDeviceOptions(options.device_options); !s.ok()) return s;
+  session->place_.compile.memory_limit = options.memory_limit;
+  session->place_.compile_timeout_ns = options.compile_timeout_ns;
   session->place_.compile.precision = options.precision;
   session->place_.compile.threads = options.threads;
   std::string placement = options.placement != nullptr ? options.placement : "auto";
@@ -115,6 +125,58 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
   return session;
 }
 
+absl::Status Session::SetDeviceOptions(const char* const* options) {
+  for (; options != nullptr && *options != nullptr; ++options) {
+    DeviceOption option{*options, "", -1, "", ""};
+    const absl::string_view text = option.text;
+    const size_t equals = text.find('='), colon = text.find(':');
+    if (equals == absl::string_view::npos || colon == absl::string_view::npos || colon > equals || colon == 0)
+      return absl::InvalidArgumentError(absl::StrCat("options: device option '", text,
+                                                     "' is not PLUGIN:KEY=VALUE or PLUGIN:INDEX:KEY=VALUE"));
+    option.plugin = std::string(text.substr(0, colon));
+    absl::string_view key = text.substr(colon + 1, equals - colon - 1);
+    if (const size_t second = key.find(':');
+        second != absl::string_view::npos && absl::SimpleAtoi(key.substr(0, second), &option.index))
+      key = key.substr(second + 1);
+    if (key.empty() || option.index < -1)
+      return absl::InvalidArgumentError(absl::StrCat("options: device option '", text, "' has no key"));
+    option.key = std::string(key);
+    option.value = std::string(text.substr(equals + 1));
+    device_options_.push_back(std::move(option));
+  }
+  return absl::OkStatus();
+}
+
+// The process's devices, or devices of this session's own where its options ask for other than the usual.
+absl::StatusOr<std::vector<std::shared_ptr<Device>>> Session::OpenDevices() const {
+  auto devices = ChooseDevices(devices_);
+  if (!devices.ok()) return devices;
+  std::vector<Options> vendor(devices->size());
+  for (const DeviceOption& option : device_options_) {
+    bool used = false;
+    for (size_t d = 0; d < devices->size(); ++d) {
+      const Device& device = *(*devices)[d];
+      if (device.plugin()->id() != option.plugin || (option.index >= 0 && device.index() != option.index))
+        continue;
+      used = true;
+      vendor[d].push_back({option.key, option.value});
+    }
+    if (!used)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "options: device option '", option.text, "': no such device is used; there are ",
+          absl::StrJoin(*devices, ", ",
+                        [](std::string* out, const auto& d) { absl::StrAppend(out, d->name()); })));
+  }
+  for (size_t d = 0; d < devices->size(); ++d) {
+    if (vendor[d].empty() && !cache_folder_.has_value()) continue;
+    auto own =
+        (*devices)[d]->plugin()->MakeDevice((*devices)[d]->index(), std::move(vendor[d]), cache_folder_);
+    if (!own.ok()) return own.status();
+    (*devices)[d] = *std::move(own);
+  }
+  return devices;
+}
+
 Session::~Session() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [&] { return requests_ == 0; });
@@ -133,13 +195,15 @@ void Session::EndRequest() {
 
 absl::Status Session::Annotate(const absl::Status& status) const {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(origin_, ": ", status.message()));
+  // PENDING means that a run has not ended: of a device that has answered so it is a fault.
+  const auto code = absl::IsAborted(status) ? absl::StatusCode::kInternal : status.code();
+  return absl::Status(code, absl::StrCat(origin_, ": ", status.message()));
 }
 
 absl::StatusOr<Runner*> Session::runner() {
   std::lock_guard lock(mutex_);
   if (runner_ != nullptr) return runner_.get();
-  auto devices = ChooseDevices(devices_);
+  auto devices = OpenDevices();
   if (!devices.ok()) return devices.status();
   context_ = std::make_shared<RunContext>();
   context_->devices = *std::move(devices);
@@ -225,11 +289,9 @@ absl::Status Session::MatchOutputs(const graph_tensor* outputs, uint32_t count, 
     out.offset = t.offset;
     out.room = t.bytes;
     if (t.buffer != nullptr) {
-      const uint64_t bytes = t.buffer->buffer.bytes();
-      if (t.offset > bytes)
-        return absl::InvalidArgumentError(absl::StrCat("output '", name, "': offset ", t.offset,
-                                                       " is beyond its buffer of ", bytes, " bytes"));
-      out.room = bytes - t.offset;
+      if (absl::Status offset = CheckOffset(t); !offset.ok())
+        return absl::InvalidArgumentError(absl::StrCat("output '", name, "': ", offset.message()));
+      out.room = t.buffer->buffer.bytes() - t.offset;
       if (t.buffer->host != nullptr) out.data = t.buffer->host + t.offset;
     }
   }
@@ -268,33 +330,43 @@ absl::Status Session::Run(const graph_tensor* inputs, uint32_t input_count, grap
 }
 
 void Session::TellOnce() {
+  constexpr size_t kReasons = 8;
   auto spec = runner_->last();
-  {
-    std::lock_guard lock(mutex_);
-    if (spec == nullptr || spec.get() == told_) return;
-    told_ = spec.get();
-  }
-  std::fprintf(stderr, "braid: %s: %s\n", origin_.c_str(), SummaryOf(spec->placement).c_str());
+  if (spec == nullptr || spec->told.exchange(true)) return;
+  std::fprintf(stderr, "braid: %s: %s\n%s", origin_.c_str(), SummaryOf(spec->placement).c_str(),
+               ReasonsOf(spec->placement, kReasons).c_str());
 }
 
-absl::StatusOr<std::string> Session::Explain(int32_t format) {
+absl::StatusOr<const char*> Session::Explain(int32_t format) {
+  auto text = Explanation(format);
+  if (!text.ok()) return text.status();
+  std::lock_guard lock(mutex_);
+  std::string& kept = explained_[std::this_thread::get_id()];
+  kept = *std::move(text);
+  return kept.c_str();
+}
+
+absl::StatusOr<std::string> Session::Explanation(int32_t format) {
+  if (format < GRAPH_EXPLAIN_SUMMARY || format > GRAPH_EXPLAIN_JSON)
+    return absl::InvalidArgumentError(absl::StrCat("format ", format, " is none of GRAPH_EXPLAIN_*"));
   std::shared_ptr<Specialisation> spec;
   {
     std::lock_guard lock(mutex_);
     if (runner_ != nullptr) spec = runner_->last();
   }
-  if (spec == nullptr)
-    return absl::FailedPreconditionError(
-        "nothing has been placed yet: call graph_run or graph_prepare first");
+  if (spec == nullptr) {
+    constexpr char kNothing[] = "nothing has been placed yet: graph_run or graph_prepare does that";
+    if (format != GRAPH_EXPLAIN_JSON) return kNothing;
+    return absl::StrCat("{\"summary\": \"", kNothing,
+                        "\", \"devices\": [], \"segments\": [], \"nodes\": []}");
+  }
   switch (format) {
     case GRAPH_EXPLAIN_SUMMARY:
       return SummaryOf(spec->placement);
     case GRAPH_EXPLAIN_TEXT:
       return TextOf(spec->placement);
-    case GRAPH_EXPLAIN_JSON:
-      return JsonOf(spec->placement);
     default:
-      return absl::InvalidArgumentError(absl::StrCat("format ", format, " is none of GRAPH_EXPLAIN_*"));
+      return JsonOf(spec->placement);
   }
 }
 

@@ -7,9 +7,12 @@
 #include <braid/graph.h>
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,7 +32,8 @@ class Session {
   absl::Status Prepare(const graph_tensor* inputs, uint32_t input_count);
   absl::Status Run(const graph_tensor* inputs, uint32_t input_count, graph_tensor* outputs,
                    uint32_t output_count, RunControl* control);
-  absl::StatusOr<std::string> Explain(int32_t format);
+  // The text lives until this thread's next explanation, and no longer than the session.
+  absl::StatusOr<const char*> Explain(int32_t format);
 
   void BeginRequest();
   void EndRequest();
@@ -48,14 +52,24 @@ class Session {
   absl::StatusOr<Runner*> runner();
   absl::Status MatchInputs(const graph_tensor* inputs, uint32_t count, bool with_data, Call* call);
   absl::Status MatchOutputs(const graph_tensor* outputs, uint32_t count, Call* call);
+  absl::Status SetDeviceOptions(const char* const* options);
+  absl::StatusOr<std::vector<std::shared_ptr<Device>>> OpenDevices() const;
   absl::Status Annotate(const absl::Status& status) const;
   std::unique_ptr<Call> TakeCall();
   void GiveCall(std::unique_ptr<Call> call);
   void TellOnce();
+  absl::StatusOr<std::string> Explanation(int32_t format);
 
   const std::shared_ptr<const Model> model_;
   const std::string origin_;  // path of the model, or "model in memory"
   std::string devices_;       // as the options name them
+  struct DeviceOption {
+    std::string text, plugin;  // text: as it was given
+    int64_t index;             // -1: all devices of the plugin
+    std::string key, value;
+  };
+  std::vector<DeviceOption> device_options_;
+  std::optional<std::string> cache_folder_;
   PlaceOptions place_;
   bool verbose_ = false;
   std::vector<RunInput> defaults_;  // by input; data null where it has to be given
@@ -63,13 +77,13 @@ class Session {
   std::mutex mutex_;
   std::shared_ptr<RunContext> context_;  // null until devices are needed
   std::unique_ptr<Runner> runner_;
-  const Specialisation* told_ = nullptr;
+  std::map<std::thread::id, std::string> explained_;  // by thread
   std::vector<std::unique_ptr<Call>> calls_;
   std::condition_variable idle_;
   int requests_ = 0;
 };
 
-// The devices that a list such as "auto" or "acme,reference" names. NotFound tells what there is.
+// The devices that a list such as "auto" or "acme,reference" names. InvalidArgument tells what there is.
 absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list);
 
 }  // namespace braid

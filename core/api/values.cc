@@ -133,6 +133,17 @@ void FromValue(RunValue value, graph_tensor* t) {
 
 }  // namespace
 
+absl::Status CheckOffset(const graph_tensor& t) {
+  const DeviceInfo& info = t.buffer->buffer.device()->info();
+  if (t.offset > t.buffer->buffer.bytes())
+    return absl::InvalidArgumentError(
+        absl::StrCat("offset ", t.offset, " is beyond its buffer of ", t.buffer->buffer.bytes(), " bytes"));
+  if (t.buffer->host == nullptr && t.offset % info.alignment != 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat("offset ", t.offset, " is no multiple of ", info.alignment, ", as the device wants it"));
+  return absl::OkStatus();
+}
+
 absl::Status ToRunInput(const graph_tensor& t, RunInput* input, std::vector<HostBlock>* dense,
                         std::vector<std::unique_ptr<RunValue>>* values) {
   if (t.kind != GRAPH_TENSOR) {
@@ -154,7 +165,8 @@ absl::Status ToRunInput(const graph_tensor& t, RunInput* input, std::vector<Host
     const uint64_t room = t.buffer->buffer.bytes();
     input->bytes = TensorBytes(t.type, *count);
     if (t.strides != nullptr) return absl::InvalidArgumentError("a tensor in device memory must be dense");
-    if (t.offset > room || input->bytes > room - t.offset)
+    if (absl::Status s = CheckOffset(t); !s.ok()) return s;
+    if (input->bytes > room - t.offset)
       return absl::InvalidArgumentError(
           absl::StrCat(input->bytes, " bytes at offset ", t.offset, " do not lie in a buffer of ", room));
     if (t.buffer->host != nullptr) {

@@ -19,6 +19,8 @@ namespace braid {
 // bytes are checked where it is not.
 absl::Status ToRunInput(const graph_tensor& tensor, RunInput* input, std::vector<HostBlock>* dense,
                         std::vector<std::unique_ptr<RunValue>>* values);
+// Whether a tensor in device memory may begin at its offset.
+absl::Status CheckOffset(const graph_tensor& tensor);
 // Fills in the result; `with_data` false: its type and extents only.
 void FromRunOutput(const Type& declared, bool with_data, RunOutput* output, graph_tensor* tensor);
 

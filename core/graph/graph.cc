@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/type_name.h"
 
 namespace braid {
 namespace {
@@ -150,6 +151,11 @@ int64_t ElementCount(absl::Span<const Dim> dims) {
 std::string ElementTypeName(ElementType type) {
   const ElementTraits* traits = Find(type);
   return traits ? traits->name : absl::StrCat("type ", type);
+}
+
+const char* BriefTypeName(ElementType type) {
+  const ElementTraits* traits = Find(type);
+  return traits ? traits->brief : nullptr;
 }
 
 std::string TypeString(const Type& type, absl::Span<const std::string> symbols) {

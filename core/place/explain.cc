@@ -83,8 +83,9 @@ std::string SummaryOf(const Placement& p) {
     for (NodeId n = 0; n < p.graph->nodes.size(); ++n) {
       if (p.device_of[n] < 0) continue;
       ++nodes;
-      ++reasons[Accepts(p.devices[d].verdicts[n]) ? "predicted slower"
-                                                  : VerdictName(p.devices[d].verdicts[n].code)];
+      ++reasons[!Accepts(p.devices[d].verdicts[n]) ? VerdictName(p.devices[d].verdicts[n].code)
+                : p.random                         ? "placed at random elsewhere"
+                                                   : "predicted slower"];
     }
     auto most = std::max_element(reasons.begin(), reasons.end(),
                                  [](auto& a, auto& b) { return a.second < b.second; });
@@ -93,6 +94,32 @@ std::string SummaryOf(const Placement& p) {
                       " of ", Plural(nodes, "node"), ")");
   }
   return out.empty() ? "nothing to run: the outputs are inputs or constants" : out;
+}
+
+std::string ReasonsOf(const Placement& p, size_t limit) {
+  std::map<std::string, size_t> counts;  // nodes, by device and reason
+  for (NodeId n = 0; n < p.graph->nodes.size(); ++n)
+    for (size_t d = 0; d < p.devices.size() && p.device_of[n] >= 0; ++d)
+      if (p.device_of[n] != static_cast<int>(d) && !p.graph->nodes[n].is_host)
+        ++counts[absl::StrCat(
+            p.devices[d].device->name(), ": ", p.graph->nodes[n].op, ": ",
+            Accepts(p.devices[d].verdicts[n]) && p.devices[d].cost_ns[n] < kImpossible && !p.random
+                ? "could; the plan is faster without"
+                : WhyNot(p, d, n))];
+  std::vector<std::pair<std::string, size_t>> most(counts.begin(), counts.end());
+  std::stable_sort(most.begin(), most.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string out;
+  size_t rest = 0;
+  for (size_t i = 0; i < most.size(); ++i) {
+    if (i < limit) {
+      absl::StrAppend(&out, "  not on ", most[i].first, " (", Plural(most[i].second, "node"), ")\n");
+    } else {
+      rest += most[i].second;
+    }
+  }
+  if (rest > 0) absl::StrAppend(&out, "  and ", Plural(rest, "reason"), " more\n");
+  return out;
 }
 
 std::string TextOf(const Placement& p) {

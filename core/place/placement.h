@@ -20,7 +20,8 @@ namespace braid {
 
 struct PlaceOptions {
   CompileOptions compile;
-  bool random = false;  // runs of nodes on random devices, by seed
+  uint64_t compile_timeout_ns = 0;  // of one placement and its compilations; 0: none
+  bool random = false;              // runs of nodes on random devices, by seed
   uint64_t seed = 0;
 };
 

@@ -24,7 +24,9 @@ std::vector<braid_option> RawOptions(const Options& options) {
 }
 
 struct RawCompileOptions {
-  explicit RawCompileOptions(const CompileOptions& o) : vendor(RawOptions(o.vendor)) {
+  // The device's vendor options, then the compilation's own.
+  RawCompileOptions(const Options& of_device, const CompileOptions& o) : vendor(RawOptions(of_device)) {
+    for (const braid_option& option : RawOptions(o.vendor)) vendor.push_back(option);
     raw.precision = o.precision;
     raw.threads = o.threads;
     raw.memory_limit = o.memory_limit;
@@ -278,15 +280,18 @@ absl::Status Exec::SaveBlob(const std::function<absl::Status(std::string_view)>&
 // ---- Device
 // ---------------------------------------------------------------------------------------------------
 
-Device::Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, Options vendor)
+Device::Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, Options vendor,
+               std::optional<std::string> cache_folder)
     : plugin_(std::move(plugin)),
       table_(&plugin_->table()),
       index_(index),
       name_(absl::StrCat(plugin_->id(), ":", index)),
       info_(std::move(info)),
-      vendor_(std::move(vendor)) {}
+      vendor_(std::move(vendor)),
+      cache_folder_(std::move(cache_folder)) {}
 
 Device::~Device() {
+  const CacheScope cache(cache_folder_);
   if (braid_device* handle = get()) AtBoundary([&] { table_->device->close(handle); });
 }
 
@@ -299,6 +304,7 @@ absl::Status Device::Open() {
   braid_open_options raw = BRAID_OPEN_OPTIONS_INIT;
   raw.option_count = static_cast<uint32_t>(options.size());
   raw.options = options.data();
+  const CacheScope cache(cache_folder_);
   braid_device* handle = nullptr;
   braid_status status = AtBoundary([&] { return table_->open(plugin_->original_, index_, &raw, &handle); });
   if (status == BRAID_OK && handle == nullptr) {
@@ -323,7 +329,8 @@ absl::StatusOr<std::vector<braid_verdict>> Device::Query(const GraphView& view,
                                                          const CompileOptions& options) {
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
-  const RawCompileOptions raw(options);
+  const RawCompileOptions raw(vendor_, options);
+  const CacheScope cache(cache_folder_);
   braid_verdict none{};
   none.code = BRAID_NO_OP;
   none.input = none.attr = none.group = BRAID_NONE;
@@ -347,7 +354,8 @@ absl::StatusOr<std::vector<braid_cost>> Device::Estimate(const GraphView& view, 
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
   if (table_->device->estimate == nullptr) return Error(BRAID_UNSUPPORTED, "estimate");
-  const RawCompileOptions raw(options);
+  const RawCompileOptions raw(vendor_, options);
+  const CacheScope cache(cache_folder_);
   const braid_cost none = BRAID_COST_INIT;
   std::vector<braid_cost> costs(ends.size(), none);
   const braid_status status = AtBoundary([&] {
@@ -374,7 +382,8 @@ absl::StatusOr<braid_link> Device::Link(const Device& peer) {
 absl::StatusOr<Exec> Device::Compile(const GraphView& view, const CompileOptions& options) {
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
-  const RawCompileOptions raw(options);
+  const RawCompileOptions raw(vendor_, options);
+  const CacheScope cache(cache_folder_);
   braid_exec* exec = nullptr;
   braid_status status =
       AtBoundary([&] { return table_->device->compile(get(), view.raw(), &raw.raw, &exec); });
@@ -390,7 +399,8 @@ absl::Status Device::CheckBlob(const GraphView& view, const CompileOptions& opti
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
   if (table_->device->check_blob == nullptr) return Error(BRAID_UNSUPPORTED, "check_blob");
-  const RawCompileOptions raw(options);
+  const RawCompileOptions raw(vendor_, options);
+  const CacheScope cache(cache_folder_);
   const braid_status status = AtBoundary([&] {
     return table_->device->check_blob(get(), view.raw(), &raw.raw, {blob.data(), blob.size()});
   });
@@ -402,7 +412,8 @@ absl::StatusOr<Exec> Device::LoadBlob(const GraphView& view, const CompileOption
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
   if (table_->device->load_blob == nullptr) return Error(BRAID_UNSUPPORTED, "load_blob");
-  const RawCompileOptions raw(options);
+  const RawCompileOptions raw(vendor_, options);
+  const CacheScope cache(cache_folder_);
   braid_exec* exec = nullptr;
   braid_status status = AtBoundary([&] {
     return table_->device->load_blob(get(), view.raw(), &raw.raw, {blob.data(), blob.size()}, &exec);

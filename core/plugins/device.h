@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -131,7 +132,10 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   absl::StatusOr<std::vector<DeviceInfo>> Enumerate() const;
   // A device object of its own, not opened yet. One of a lost device makes it usable again once the old is
   // gone.
-  absl::StatusOr<std::shared_ptr<Device>> MakeDevice(uint32_t index, Options vendor = {});
+  // `vendor` goes to open and to each compilation. cache_folder: where the plugin's cache is while it works
+  // for this device, see CacheScope.
+  absl::StatusOr<std::shared_ptr<Device>> MakeDevice(uint32_t index, Options vendor = {},
+                                                     std::optional<std::string> cache_folder = {});
   // Breaches of the ABI's rules that the checked layer saw so far, by host or plugin; 0 if not checked.
   uint64_t violations() const;
 
@@ -254,7 +258,8 @@ class Exec {
 // One device of one plugin. Opened at the first call that needs it; that may be from any thread.
 class Device : public std::enable_shared_from_this<Device> {
  public:
-  Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, Options vendor);
+  Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, Options vendor,
+         std::optional<std::string> cache_folder = {});
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -313,6 +318,7 @@ class Device : public std::enable_shared_from_this<Device> {
   const std::string name_;
   const DeviceInfo info_;
   const Options vendor_;
+  const std::optional<std::string> cache_folder_;
   std::mutex open_mutex_;
   absl::Status open_status_;
   std::atomic<braid_device*> handle_{nullptr};

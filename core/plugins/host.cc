@@ -168,6 +168,8 @@ constexpr std::pair<int32_t, const char*> kLevels[] = {{BRAID_LOG_ERROR, "error"
                                                        {BRAID_LOG_INFO, "info"},
                                                        {BRAID_LOG_DEBUG, "debug"}};
 
+thread_local const std::string* scoped_folder = nullptr;  // of the innermost CacheScope that has one
+
 std::atomic<LogSink> log_sink{nullptr};
 std::atomic<void*> log_argument{nullptr};
 
@@ -229,7 +231,21 @@ HostTable::HostTable(std::string plugin_id, const std::string& cache_dir)
   table_.get_extension = GetExtension;
 }
 
+CacheScope::CacheScope(const std::optional<std::string>& folder) : outer_(scoped_folder) {
+  if (folder.has_value()) scoped_folder = &*folder;
+}
+
+CacheScope::~CacheScope() { scoped_folder = outer_; }
+
 FileCache* HostTable::cache() {
+  if (scoped_folder != nullptr) {
+    if (scoped_folder->empty()) return nullptr;
+    std::lock_guard<std::mutex> lock(scoped_mutex_);
+    auto& cache = scoped_[*scoped_folder];
+    if (cache == nullptr)
+      cache = std::make_unique<FileCache>(absl::StrCat(*scoped_folder, "/plugins/", id_), CacheLimit());
+    return cache.get();
+  }
   std::call_once(cache_once_, [this] {
     const std::string root = cache_dir_.empty() ? DefaultCacheDirectory() : cache_dir_;
     if (!root.empty())

@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +31,19 @@ int32_t HostLogLevel();
 using LogSink = void (*)(void* argument, int32_t level, std::string_view id, std::string_view text);
 void SetLogSink(LogSink sink, void* argument);
 
+// While one lives, what plugins of this process keep and look up in the cache on this thread goes to this
+// folder ("": no cache) in the place of their table's; without a folder it changes nothing.
+class CacheScope {
+ public:
+  explicit CacheScope(const std::optional<std::string>& folder);
+  ~CacheScope();
+  CacheScope(const CacheScope&) = delete;
+  CacheScope& operator=(const CacheScope&) = delete;
+
+ private:
+  const std::string* const outer_;
+};
+
 class HostTable {
  public:
   // cache_dir "": $BRAID_CACHE_DIR, else $XDG_CACHE_HOME/braid, else ~/.cache/braid (no cache for elevated
@@ -41,7 +56,7 @@ class HostTable {
   void set_id(std::string id) {
     id_ = std::move(id);
   }                    // once, when the plugin has told it; before others use it
-  FileCache* cache();  // null: none
+  FileCache* cache();  // null: none; that of the thread's CacheScope, else the table's own
   // Tokens of constants and cache entries that the plugin holds.
   void CountToken(int64_t change) { tokens_.fetch_add(change, std::memory_order_relaxed); }
   int64_t tokens() const { return tokens_.load(std::memory_order_relaxed); }
@@ -52,6 +67,8 @@ class HostTable {
   std::string cache_dir_;
   std::once_flag cache_once_;
   std::unique_ptr<FileCache> cache_;
+  std::mutex scoped_mutex_;
+  std::map<std::string, std::unique_ptr<FileCache>> scoped_;  // by folder
   std::atomic<int64_t> tokens_{0};
 };
 

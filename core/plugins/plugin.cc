@@ -296,12 +296,14 @@ absl::StatusOr<std::vector<DeviceInfo>> Plugin::Enumerate() const {
   return out;
 }
 
-absl::StatusOr<std::shared_ptr<Device>> Plugin::MakeDevice(uint32_t index, Options vendor) {
+absl::StatusOr<std::shared_ptr<Device>> Plugin::MakeDevice(uint32_t index, Options vendor,
+                                                           std::optional<std::string> cache_folder) {
   auto infos = Enumerate();
   if (!infos.ok()) return infos.status();
   if (index >= infos->size())
     return absl::NotFoundError(absl::StrCat(id_, " has no device ", index, "; it has ", infos->size()));
-  return std::make_shared<Device>(shared_from_this(), index, std::move((*infos)[index]), std::move(vendor));
+  return std::make_shared<Device>(shared_from_this(), index, std::move((*infos)[index]), std::move(vendor),
+                                  std::move(cache_folder));
 }
 
 }  // namespace braid

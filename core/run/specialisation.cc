@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "core/plugins/host.h"
 #include "core/plugins/view.h"
 #include "core/run/frame.h"
 #include "core/run/runner.h"
@@ -18,8 +19,8 @@ namespace {
 
 class Builder {
  public:
-  Builder(std::shared_ptr<const RunContext> context, Specialisation* out)
-      : context_(std::move(context)), out_(*out) {}
+  Builder(std::shared_ptr<const RunContext> context, const CompileOptions& compile, Specialisation* out)
+      : context_(std::move(context)), compile_(compile), out_(*out) {}
 
   absl::Status Build() {
     const Graph& graph = out_.graph();
@@ -156,7 +157,13 @@ class Builder {
             ? ""
             : absl::StrCat(" ... ", graph.nodes[part.nodes.back()].op, ", ", part.nodes.size(), " nodes"),
         ")");
-    auto exec = device.Compile(*view, context_->place.compile);
+    auto exec = device.Compile(*view, compile_);
+    // Its verdict was yes: that no device can run this is not what is wrong.
+    if (absl::IsUnimplemented(exec.status()))
+      return absl::InternalError(absl::StrCat(step.title,
+                                              ": the device accepted each node, but refused them "
+                                              "when they were compiled: ",
+                                              exec.status().message()));
     if (!exec.ok()) return Annotate(exec.status(), step.title);
     step.exec = *std::move(exec);
     step.is_static = true;
@@ -259,6 +266,7 @@ class Builder {
 
   static constexpr uint32_t kEnd = UINT32_MAX;
   std::shared_ptr<const RunContext> context_;
+  const CompileOptions& compile_;
   Specialisation& out_;
   size_t locations_ = 1;
   std::vector<uint32_t> slot_of_;       // [value][location]
@@ -304,12 +312,14 @@ absl::StatusOr<std::shared_ptr<Specialisation>> Specialise(std::shared_ptr<const
                                                            std::vector<int> input_at,
                                                            std::vector<int> output_at) {
   auto out = std::make_shared<Specialisation>();
-  auto placement = Place(std::move(model), shapes, context->devices, context->place, input_at, output_at);
+  PlaceOptions options = context->place;
+  if (options.compile_timeout_ns != 0) options.compile.deadline_ns = HostNow() + options.compile_timeout_ns;
+  auto placement = Place(std::move(model), shapes, context->devices, options, input_at, output_at);
   if (!placement.ok()) return placement.status();
   out->placement = *std::move(placement);
   out->input_at = std::move(input_at);
   out->output_at = std::move(output_at);
-  if (absl::Status s = Builder(context, out.get()).Build(); !s.ok()) return s;
+  if (absl::Status s = Builder(context, options.compile, out.get()).Build(); !s.ok()) return s;
   if (absl::Status s = SizeWorkspaces(out.get()); !s.ok()) return s;
   return out;
 }

@@ -9,6 +9,7 @@
 #ifndef BRAID_CORE_RUN_SPECIALISATION_H_
 #define BRAID_CORE_RUN_SPECIALISATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -108,6 +109,7 @@ struct Specialisation {
   std::mutex frames_mutex;
   std::vector<std::unique_ptr<Frame>> frames;
   uint32_t frames_made = 0;
+  std::atomic<bool> told{false};  // GRAPH_VERBOSE has told of it
 
   Specialisation();
   ~Specialisation();

@@ -496,9 +496,8 @@ bool VulkanDevice::Estimate(const braid_graph* graph, const braid_compile_option
 std::unique_ptr<kit::Executable> VulkanDevice::Compile(const braid_graph* graph,
                                                        const braid_compile_options& options) {
   for (uint32_t i = 0; i < options.option_count; ++i)
-    throw kit::Error(
-        BRAID_INVALID_ARGUMENT,
-        "unknown option '" + std::string(kit::View(options.options[i].key)) + "'; none is known");
+    if (std::string key(kit::View(options.options[i].key)); key != "lose_after")  // for open, given here too
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "unknown option '" + key + "'; known: lose_after");
   Lowering lowering(*this, graph);
   return std::make_unique<VulkanExecutable>(*this, lowering.Compile(options.memory_limit));
 }

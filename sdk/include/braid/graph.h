@@ -41,14 +41,16 @@ enum {
   GRAPH_DEVICE_LOST = 4,
   GRAPH_TIMEOUT = 5,
   GRAPH_CANCELLED = 6,
-  GRAPH_INTERNAL = 8,
-  GRAPH_PENDING = 9,
+  GRAPH_INTERNAL = 8,         /* a fault of a plugin or of Braid */
+  GRAPH_PENDING = 9,          /* graph_wait: the run has not ended */
   GRAPH_IO_ERROR = 10,        /* a file is missing or could not be read */
   GRAPH_BUFFER_TOO_SMALL = 11 /* an output does not fit the caller's memory; its dims and bytes are filled in */
 };
 
 /* Text of this thread's last failure, "" if its last call succeeded. Valid until the thread's next call. [any] */
 GRAPH_API const char* graph_last_error(void);
+/* "OUT_OF_MEMORY"; "UNKNOWN" for a number that is no status. [any] */
+GRAPH_API const char* graph_status_name(graph_status status);
 /* "0.1.0" [any] */
 GRAPH_API const char* graph_version(void);
 
@@ -62,6 +64,9 @@ enum {
   GRAPH_FLOAT8E5M2 = 19, GRAPH_FLOAT8E5M2FNUZ = 20, GRAPH_UINT4 = 21, GRAPH_INT4 = 22, GRAPH_FLOAT4E2M1 = 23,
   GRAPH_FLOAT8E8M0 = 24, GRAPH_UINT2 = 25, GRAPH_INT2 = 26
 };
+
+/* "float32"; "unknown" for a number that is no type. [any] */
+GRAPH_API const char* graph_type_name(int32_t type);
 
 enum { GRAPH_TENSOR = 0, GRAPH_SEQUENCE = 1, GRAPH_OPTIONAL = 2, GRAPH_MAP = 3, GRAPH_SPARSE_TENSOR = 4 };
 
@@ -86,7 +91,7 @@ typedef struct graph_tensor {
   void* data;
   uint64_t bytes;
   graph_buffer* buffer;   /* device memory instead of data */
-  uint64_t offset;
+  uint64_t offset;        /* in the buffer: a multiple of graph_device_info.alignment */
   struct graph_tensor* items; /* of a sequence, or of an optional: one or none */
   uint64_t item_count;
   void* owner;            /* Braid's; not NULL where graph_tensor_release has something to free */
@@ -111,13 +116,20 @@ typedef struct graph_options {
   const char* placement;   /* NULL or "auto": by cost. "random:SEED": each node on a random device of those that can run it */
   int32_t precision;       /* GRAPH_PRECISION_* */
   uint32_t flags;          /* GRAPH_VERBOSE */
-  const char* cache_folder;/* NULL: the user's cache folder; "": no cache */
+  const char* cache_folder;/* an absolute path: where plugins keep what they compiled. NULL: the user's cache folder; "": no cache.
+                              Plugins in processes of their own (BRAID_ISOLATE) use the user's whatever it says */
   const char* base_folder; /* graph_load_memory: where external data lies; NULL: none is read */
+  const char* const* device_options; /* NULL, or strings ended by NULL: "acme:key=value" goes to all devices of a plugin,
+                              "acme:1:key=value" to one. The vendor's own options, for open and compile */
+  uint64_t memory_limit;   /* bytes that what is compiled for a device may take there; 0: none */
+  uint64_t compile_timeout_ns; /* of each placement: plugins give up compiling after it; 0: none */
 } graph_options;
+/* A graph with cache_folder or device_options opens devices of its own; a graph_buffer can't be given to its runs. */
 
-enum { GRAPH_VERBOSE = 1u /* a line on standard error for each placement: what runs where, and why not elsewhere */ };
+/* Some lines on standard error for each placement: what runs where, and why not elsewhere. */
+enum { GRAPH_VERBOSE = 1u };
 
-#define GRAPH_OPTIONS_INIT {sizeof(graph_options), 0, 0, 0, 0, 0, 0, 0}
+#define GRAPH_OPTIONS_INIT {sizeof(graph_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Loads, checks and upgrades a model. options may be NULL. On failure *graph is NULL. Nothing touches a device before the
  * first run or graph_prepare. [any] */
@@ -150,7 +162,8 @@ GRAPH_API uint32_t graph_outputs(const graph_t* graph, graph_value_info* infos, 
 GRAPH_API graph_status graph_prepare(graph_t* graph, const graph_tensor* inputs, uint32_t input_count);
 
 /* Runs the graph. Inputs and outputs are matched by name, or by position where name is NULL; outputs not asked for are not
- * copied out. On failure nothing is allocated in outputs. [any]: many threads may run one graph at once. */
+ * copied out. On failure nothing is allocated in outputs. An output that still holds a result in memory of Braid's is refused:
+ * graph_tensor_release first. [any]: many threads may run one graph at once. */
 GRAPH_API graph_status graph_run(graph_t* graph, const graph_tensor* inputs, uint32_t input_count, graph_tensor* outputs,
                                  uint32_t output_count);
 
@@ -167,8 +180,8 @@ GRAPH_API void graph_cancel(graph_request* request);
 GRAPH_API void graph_request_free(graph_request* request);
 
 enum { GRAPH_EXPLAIN_SUMMARY = 0, GRAPH_EXPLAIN_TEXT = 1, GRAPH_EXPLAIN_JSON = 2 };
-/* What ran where and why, of the last placement: one line, text or JSON. The string is valid until the graph's next explanation on
- * this thread. Before any placement it says so. [any] */
+/* What ran where and why, of the last placement: one line, text or JSON. The string is valid until this graph's next explanation on
+ * this thread, and as long as the graph. Before any placement it says that there is none. [any] */
 GRAPH_API graph_status graph_explain(graph_t* graph, int32_t format, const char** text);
 
 /* ---- Devices ------------------------------------------------------------------------------------------------- */
@@ -181,13 +194,15 @@ typedef struct graph_device_info {
   const char* plugin;      /* plugin id and version */
   const char* driver;
   uint64_t memory_total, memory_free;
+  uint64_t alignment;      /* of tensors in its memory */
 } graph_device_info;
 
-#define GRAPH_DEVICE_INFO_INIT {sizeof(graph_device_info), 0, 0, 0, 0, 0, 0, 0}
+#define GRAPH_DEVICE_INFO_INIT {sizeof(graph_device_info), 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Number of devices, and the first `capacity` of them. Strings live until the process ends. [any] */
 GRAPH_API uint32_t graph_devices(graph_device_info* infos, uint32_t capacity);
-/* JSON: each plugin manifest that was found, what became of it and why; where was looked. [any] */
+/* JSON: each plugin manifest that was found, what became of it and why; where was looked. Valid until the next call on this thread.
+ * [any] */
 GRAPH_API graph_status graph_plugins(const char** json);
 
 /* Memory of a device, to keep tensors there between runs. `device` as in graph_device_info.id. The runs that use a buffer are
