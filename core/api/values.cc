@@ -10,7 +10,6 @@
 namespace braid {
 namespace {
 
-constexpr ElementType kString = 8;
 static_assert(GRAPH_MAX_RANK == BRAID_MAX_RANK);
 
 // What graph_tensor.owner points at.
@@ -180,10 +179,10 @@ absl::Status ToRunInput(const graph_tensor& t, RunInput* input, std::vector<Host
   input->data = t.data;
   input->bytes = t.bytes;
   if (t.data == nullptr) {
-    input->bytes = t.type == kString ? 0 : TensorBytes(t.type, *count);
+    input->bytes = t.type == Element::kString ? 0 : TensorBytes(t.type, *count);
     return absl::OkStatus();
   }
-  if (t.type == kString) return CheckStrings(t.data, t.bytes, *count);
+  if (t.type == Element::kString) return CheckStrings(t.data, t.bytes, *count);
   const uint64_t element = static_cast<uint64_t>(bits) / 8;
   if (t.strides != nullptr) {
     if (bits < 8) return absl::InvalidArgumentError("a tensor of elements below a byte must be dense");

@@ -88,38 +88,6 @@ int32_t Graph::AddSymbol(std::string_view symbol) {
   return static_cast<int32_t>(symbols.size() - 1);
 }
 
-void Graph::LinkProducers() {
-  for (Value& v : values) {
-    v.producer = kNone;
-    v.producer_output = 0;
-  }
-  for (size_t n = 0; n < nodes.size(); ++n) {
-    for (size_t o = 0; o < nodes[n].outputs.size(); ++o) {
-      const ValueId id = nodes[n].outputs[o];
-      if (id == kNone) continue;
-      values[id].producer = static_cast<NodeId>(n);
-      values[id].producer_output = static_cast<uint32_t>(o);
-    }
-  }
-}
-
-std::vector<std::vector<NodeId>> Graph::Consumers() const {
-  std::vector<std::vector<NodeId>> result(values.size());
-  const auto add = [&](ValueId id, NodeId node) {
-    if (id == kNone) return;
-    std::vector<NodeId>& list = result[id];
-    if (list.empty() || list.back() != node) list.push_back(node);
-  };
-  for (size_t n = 0; n < nodes.size(); ++n) {
-    const auto node = static_cast<NodeId>(n);
-    for (const ValueId id : nodes[n].inputs) add(id, node);
-    for (const Attribute& a : nodes[n].attributes) {
-      for (const ValueId id : a.body.captures) add(id, node);
-    }
-  }
-  return result;
-}
-
 int ElementBits(ElementType type) {
   const ElementTraits* traits = Find(type);
   return traits ? traits->bits : 0;

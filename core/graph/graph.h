@@ -23,8 +23,41 @@ using ValueId = uint32_t;
 using NodeId = uint32_t;
 inline constexpr uint32_t kNone = 0xffffffffu;  // an absent optional input or output; "no node"
 
-// Element types have the numbers of onnx.TensorProto.DataType.
+// Element types have the numbers of onnx.TensorProto.DataType; a value may have one that is not listed here.
 using ElementType = int32_t;
+struct Element {
+  enum Number : ElementType {
+    kUndefined = 0,
+    kFloat = 1,
+    kUint8 = 2,
+    kInt8 = 3,
+    kUint16 = 4,
+    kInt16 = 5,
+    kInt32 = 6,
+    kInt64 = 7,
+    kString = 8,
+    kBool = 9,
+    kFloat16 = 10,
+    kDouble = 11,
+    kUint32 = 12,
+    kUint64 = 13,
+    kComplex64 = 14,
+    kComplex128 = 15,
+    kBfloat16 = 16,
+    kFloat8E4M3FN = 17,
+    kFloat8E4M3FNUZ = 18,
+    kFloat8E5M2 = 19,
+    kFloat8E5M2FNUZ = 20,
+    kUint4 = 21,
+    kInt4 = 22,
+    kFloat4E2M1 = 23,
+    kFloat8E8M0 = 24,
+    kUint2 = 25,
+    kInt2 = 26,
+    kFloat6E2M3 = 27,
+    kFloat6E3M2 = 28,
+  };
+};
 
 // A known extent (value >= 0), or value -1 and a symbol (index into Graph::symbols) that equal dimensions
 // share, or value -1 and symbol -1 where nothing is known.
@@ -60,8 +93,6 @@ struct Value {
   std::string name;
   Type type;
   std::shared_ptr<const Constant> constant;  // null: computed, or given by the caller
-  NodeId producer = kNone;
-  uint32_t producer_output = 0;
 };
 
 struct Graph;
@@ -120,10 +151,6 @@ struct Graph {
 
   ValueId AddValue(std::string value_name, Type type);
   int32_t AddSymbol(std::string_view symbol);  // index of the existing one of that name
-  // Recomputes Value::producer of every value.
-  void LinkProducers();
-  // For each value the nodes that read it, in order (captures of bodies count as reads).
-  std::vector<std::vector<NodeId>> Consumers() const;
 };
 
 // Bits of one element of a type (4 for INT4; 128 for a string's pair); 0 for an unknown type.

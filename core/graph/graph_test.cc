@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/graph/graph.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
+#include "core/graph/host_operators.h"
 #include "core/graph/nearest.h"
 
 namespace braid {
 namespace {
 
 TEST(Graph, ElementSizesAreThoseOfOnnx) {
-  EXPECT_EQ(ElementBits(1), 32);   // FLOAT
-  EXPECT_EQ(ElementBits(7), 64);   // INT64
-  EXPECT_EQ(ElementBits(8), 128);  // STRING: offset and length
-  EXPECT_EQ(ElementBits(22), 4);   // INT4
-  EXPECT_EQ(ElementBits(25), 2);   // UINT2
-  EXPECT_EQ(ElementBits(27), 6);   // FLOAT6E2M3
+  EXPECT_EQ(ElementBits(Element::kFloat), 32);
+  EXPECT_EQ(ElementBits(Element::kInt64), 64);
+  EXPECT_EQ(ElementBits(Element::kString), 128);  // offset and length
+  EXPECT_EQ(ElementBits(Element::kInt4), 4);
+  EXPECT_EQ(ElementBits(Element::kUint2), 2);
+  EXPECT_EQ(ElementBits(Element::kFloat6E2M3), 6);
   EXPECT_EQ(ElementBits(0), 0);
   EXPECT_EQ(ElementBits(77), 0);
   EXPECT_EQ(ElementBits(-1), 0);
-  EXPECT_EQ(TensorBytes(22, 3), 2u);
-  EXPECT_EQ(TensorBytes(25, 5), 2u);
-  EXPECT_EQ(TensorBytes(1, 10), 40u);
-  EXPECT_EQ(TensorBytes(15, std::numeric_limits<uint64_t>::max()), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(TensorBytes(Element::kInt4, 3), 2u);
+  EXPECT_EQ(TensorBytes(Element::kUint2, 5), 2u);
+  EXPECT_EQ(TensorBytes(Element::kFloat, 10), 40u);
+  EXPECT_EQ(TensorBytes(Element::kComplex128, std::numeric_limits<uint64_t>::max()),
+            std::numeric_limits<uint64_t>::max());
 }
 
 TEST(Graph, ElementCountKnowsZeroUnknownAndOverflow) {
@@ -47,28 +50,25 @@ TEST(Graph, TypesPrint) {
   EXPECT_TRUE(image.is_static());
 }
 
-TEST(Graph, LinksProducersAndConsumers) {
+TEST(Graph, SymbolsAndAttributesAreFoundByName) {
   Graph g;
-  const ValueId a = g.AddValue("a", {}), b = g.AddValue("b", {}), c = g.AddValue("c", {});
-  g.nodes.push_back({.op = "Split", .inputs = {a}, .outputs = {kNone, b}});
-  g.nodes.push_back({.op = "Add", .inputs = {b, b, kNone}, .outputs = {c}});
-  Attribute body{.name = "body", .kind = Attribute::kGraph};
-  body.body.captures = {a};
-  g.nodes.push_back({.op = "Loop", .attributes = {body}});
-  g.LinkProducers();
-  EXPECT_EQ(g.values[a].producer, kNone);
-  EXPECT_EQ(g.values[b].producer, 0u);
-  EXPECT_EQ(g.values[b].producer_output, 1u);
-  EXPECT_EQ(g.values[c].producer, 1u);
-  const auto consumers = g.Consumers();
-  EXPECT_EQ(consumers[a], (std::vector<NodeId>{0, 2}));
-  EXPECT_EQ(consumers[b], (std::vector<NodeId>{1}));
-  EXPECT_TRUE(consumers[c].empty());
   EXPECT_EQ(g.AddSymbol("N"), 0);
   EXPECT_EQ(g.AddSymbol("M"), 1);
   EXPECT_EQ(g.AddSymbol("N"), 0);
-  EXPECT_NE(g.nodes[2].attribute("body"), nullptr);
-  EXPECT_EQ(g.nodes[2].attribute("other"), nullptr);
+  EXPECT_THAT(g.symbols, testing::ElementsAre("N", "M"));
+  Node node;
+  node.attributes = {{.name = "axis", .i = 2}, {.name = "body", .i = 3}};
+  ASSERT_NE(node.attribute("body"), nullptr);
+  EXPECT_EQ(node.attribute("body")->i, 3);
+  EXPECT_EQ(node.attribute("other"), nullptr);
+}
+
+TEST(HostOperators, AreTheirDomainsAndOfValuesThatAreNoTensors) {
+  EXPECT_TRUE(IsHostOperator("", "If", true));
+  EXPECT_TRUE(IsHostOperator("", "Identity", false));
+  EXPECT_FALSE(IsHostOperator("", "Identity", true));
+  EXPECT_FALSE(IsHostOperator("com.example", "If", true));
+  EXPECT_FALSE(IsHostOperator("", "Relu", false));
 }
 
 TEST(Nearest, IsTheFewestEditsAway) {

@@ -3,10 +3,10 @@
 
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/graph/host_operators.h"
 #include "core/onnx/schema.h"
 
 namespace braid::frontend {
@@ -98,24 +98,6 @@ class MinVersions {
   std::unordered_map<std::string, int> known_;
 };
 
-bool IsHostOperator(const std::string& op) {
-  static const auto& operators = *new std::unordered_set<std::string>{"If",
-                                                                      "Loop",
-                                                                      "Scan",
-                                                                      "SequenceEmpty",
-                                                                      "SequenceConstruct",
-                                                                      "SequenceInsert",
-                                                                      "SequenceErase",
-                                                                      "SequenceAt",
-                                                                      "SequenceLength",
-                                                                      "SplitToSequence",
-                                                                      "ConcatFromSequence",
-                                                                      "Optional",
-                                                                      "OptionalHasElement",
-                                                                      "OptionalGetElement"};
-  return operators.contains(op);
-}
-
 const Inferred* BodyTypes(const Inferred* inferred, size_t node, size_t body) {
   if (inferred == nullptr) return nullptr;
   auto found = inferred->bodies.find({static_cast<NodeId>(node), body});
@@ -180,9 +162,8 @@ std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred) {
     for (const auto* ids : {&node.inputs, &node.outputs}) {
       for (const ValueId id : *ids) tensors = tensors && (id == kNone || graph->values[id].type.is_tensor());
     }
-    node.is_host = node.domain.empty() && (IsHostOperator(node.op) || (!tensors && node.op == "Identity"));
+    node.is_host = IsHostOperator(node.domain, node.op, tensors);
   }
-  graph->LinkProducers();
   return graph;
 }
 

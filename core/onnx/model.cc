@@ -2,7 +2,6 @@
 #include "core/onnx/model.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <utility>
 #include <vector>
@@ -126,7 +125,6 @@ absl::Status Override(const Model::Impl& impl, size_t i, const InputShape& shape
   }
   const bool same_rank = declared.dim_size() == rank;
   tensor->clear_shape();
-  int64_t elements = 1;
   for (int d = 0; d < rank; ++d) {
     const int64_t extent = shape.dims[static_cast<size_t>(d)];
     auto* dim = tensor->mutable_shape()->add_dim();
@@ -139,17 +137,8 @@ absl::Status Override(const Model::Impl& impl, size_t i, const InputShape& shape
     } else if (same_rank) {
       *dim = declared.dim(d);
     }
-    if (extent < 0 || __builtin_mul_overflow(elements, extent, &elements)) elements = -1;
-    if (elements < 0) elements = std::numeric_limits<int64_t>::max();
   }
   if (rank == 0) tensor->mutable_shape();
-  if (shape.data != nullptr && tensor->elem_type() != pb::TensorProto::STRING) {
-    const uint64_t bytes = TensorBytes(tensor->elem_type(), static_cast<uint64_t>(elements));
-    if (bytes <= kSmallTensorBytes) {
-      input->known = std::make_shared<const pb::TensorProto>(
-          MakeTensor(tensor->elem_type(), shape.dims, absl::MakeConstSpan(shape.data, bytes)));
-    }
-  }
   return absl::OkStatus();
 }
 

@@ -40,14 +40,10 @@ struct ModelInfo {
       notes;  // what loading changed: "upgraded ai.onnx 11 to 28", "expanded function f (3 calls)"
 };
 
-// The concrete or partly concrete type of one graph input; a sequence's or optional's inner types need not be
-// given.
+// The extents of one graph input; of one that is no tensor they are not known.
 struct InputShape {
   bool known = false;
   std::vector<int64_t> dims;  // -1: unknown
-  // The value, where it is known and small (<= 1 KiB): what shape inference may look into. Raw layout; null
-  // if not.
-  const uint8_t* data = nullptr;
 };
 
 // One loaded graph (the model's, or a body's) with all that is needed to specialise it. Immutable and
@@ -65,9 +61,10 @@ class Model {
   // shape that contradicts the declared one or an operator's rules, with the node's name and operator.
   absl::StatusOr<std::shared_ptr<const Graph>> Specialise(absl::Span<const InputShape> inputs) const;
 
-  // A model where every node of `op` for which should_expand answers true is replaced by its ONNX function
-  // body (recursively judged again). Returns null if nothing was expanded. Bodies of control flow are looked
-  // into too.
+  // A model where each node that is a function operator and for which should_expand answers true is replaced
+  // by its ONNX function body, one level deep: function operators in that body are nodes of the new model, to
+  // be judged by the next call. Bodies of control flow are models of their own (BodyModel) and stay as they
+  // are. Null if nothing was expanded.
   absl::StatusOr<std::shared_ptr<const Model>> ExpandFunctions(
       const std::function<bool(const Node&)>& should_expand) const;
 

@@ -64,16 +64,11 @@ struct Scope {
     values.emplace_back().name = std::move(value_name);
     return static_cast<ValueId>(values.size() - 1);
   }
-  // A constant value of at most kSmallTensorBytes, not a string.
-  ValueId AddSmall(std::string value_name, pb::TensorProto tensor);
   std::string LabelOf(const ScopeNode& node) const;
 };
 
 // A deep copy; constants are shared.
 std::shared_ptr<Scope> CopyScope(const Scope& scope);
-
-// All nodes, those of bodies included.
-uint64_t CountNodes(const Scope& scope);
 
 }  // namespace braid::frontend
 

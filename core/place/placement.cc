@@ -277,7 +277,7 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
     }
     const Graph& graph = *placement.graph;
     needed = Needed(graph);
-    auto view = GraphView::Whole(graph, {.symbols = {}, .groups = {}, .fingerprint = false});
+    auto view = GraphView::Whole(graph, {.fingerprint = false});
     placement.devices.clear();
     for (size_t d = 0; d < devices.size(); ++d) {
       DeviceView said;

@@ -117,7 +117,6 @@ inline Graph ChainGraph() {
   graph.nodes = {MakeNode("Neg", {x}, {y}), MakeNode("Add", {y, c}, {z}), MakeNode("Relu", {z}, {r})};
   graph.inputs = {x};
   graph.outputs = {y, r};
-  graph.LinkProducers();
   return graph;
 }
 

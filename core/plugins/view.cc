@@ -110,14 +110,9 @@ class ViewBuilder {
     if (dim.symbol < 0 || static_cast<size_t>(dim.symbol) >= graph_.symbols.size())
       return {-1, 0, INT64_MAX, -1, BRAID_NONE, 0};
     const auto symbol = static_cast<uint32_t>(dim.symbol);
-    const SymbolRange range = symbol < options_.symbols.size() ? options_.symbols[symbol] : SymbolRange();
-    if (range.min == range.max) return {range.min, range.min, range.min, range.min, BRAID_NONE, 0};
     const auto [found, fresh] = symbols_.try_emplace(symbol, Size(view_->symbols_));
-    if (fresh) {
-      view_->symbols_.push_back(Chars(graph_.symbols[symbol]));
-      view_->symbol_ids_.push_back(symbol);
-    }
-    return {-1, range.min, range.max, range.likely, found->second, 0};
+    if (fresh) view_->symbols_.push_back(Chars(graph_.symbols[symbol]));
+    return {-1, 0, INT64_MAX, -1, found->second, 0};
   }
 
   uint32_t AddValue(ValueId id) {
@@ -178,9 +173,8 @@ class ViewBuilder {
     raw.attrs = {Size(view_->attrs_), 0};
     for (const Attribute& attribute : node.attributes)
       if (AddAttribute(attribute)) ++raw.attrs.count;
-    raw.group = id < options_.groups.size() ? options_.groups[id] : BRAID_NONE;
+    raw.group = BRAID_NONE;
     view_->nodes_.push_back(raw);
-    view_->node_ids_.push_back(id);
   }
 
   // False: one that plugins do not see.
@@ -347,14 +341,6 @@ std::unique_ptr<GraphView> GraphView::Segment(const Graph& graph, absl::Span<con
 
 uint32_t GraphView::index_of(ValueId value) const {
   return value < indices_.size() ? indices_[value] : kNone;
-}
-
-std::string_view GraphView::value_name(uint32_t value) const {
-  return std::string_view(chars_).substr(values_[value].name.first, values_[value].name.count);
-}
-
-std::string_view GraphView::node_name(uint32_t node) const {
-  return std::string_view(chars_).substr(nodes_[node].name.first, nodes_[node].name.count);
 }
 
 std::shared_ptr<const Constant> GraphView::constant(uint32_t value) const {

@@ -34,16 +34,7 @@ class ConstantProvider {
   virtual std::shared_ptr<const Constant> constant(uint32_t value) const = 0;
 };
 
-// The range of a symbol's extents, and the likely one (-1: unknown).
-struct SymbolRange {
-  int64_t min = 0, max = INT64_MAX, likely = -1;
-};
-
 struct ViewOptions {
-  // By symbol of the Graph; symbols beyond its end are unbounded. min == max makes the dimension a known one.
-  std::vector<SymbolRange> symbols;
-  // By node of the Graph: nodes of one group must be placed together. Empty: all free.
-  std::vector<uint32_t> groups;
   // A cache key needs it. Reading the constants once costs time for large models, so a query's view does
   // without.
   bool fingerprint = true;
@@ -67,13 +58,9 @@ class GraphView final : private ConstantProvider {
   absl::Span<const uint32_t> inputs() const { return inputs_; }  // indices of the view
   absl::Span<const uint32_t> outputs() const { return outputs_; }
 
-  NodeId node_of(uint32_t node) const { return node_ids_[node]; }
   ValueId value_of(uint32_t value) const { return value_ids_[value]; }
-  uint32_t symbol_of(uint32_t symbol) const { return symbol_ids_[symbol]; }  // index in Graph::symbols
   // kNone where the view does not have it.
   uint32_t index_of(ValueId value) const;
-  std::string_view value_name(uint32_t value) const;
-  std::string_view node_name(uint32_t node) const;
 
   std::shared_ptr<const Constant> constant(uint32_t value) const override;
 
@@ -90,9 +77,7 @@ class GraphView final : private ConstantProvider {
   std::vector<float> floats_;
   std::vector<braid_span> strings_, symbols_;
   std::string chars_;
-  std::vector<NodeId> node_ids_;
   std::vector<ValueId> value_ids_;
-  std::vector<uint32_t> symbol_ids_;                        // of the Graph, by symbol of the view
   std::vector<uint32_t> indices_;                           // by ValueId
   std::vector<std::shared_ptr<const Constant>> constants_;  // by value
 };

@@ -12,8 +12,6 @@
 namespace braid {
 namespace {
 
-constexpr ElementType kString = 8;
-
 uint64_t BytesOf(ElementType type, int32_t rank, const int64_t* dims) {
   uint64_t n = 1;
   for (int32_t i = 0; i < rank; ++i)
@@ -335,7 +333,8 @@ absl::Status Frame::RunSegment(const SegmentStep& step) {
       Where& where = where_[port.slot];
       where = Where();
       Shape* shape = IsStatic(port.value) ? nullptr : &DynamicShape(port.value);
-      if (shape != nullptr && TypeOf(port.value) != kString && ElementBits(TypeOf(port.value)) != 0) {
+      if (shape != nullptr && TypeOf(port.value) != Element::kString &&
+          ElementBits(TypeOf(port.value)) != 0) {
         braid_status status =
             step.exec.OutputDims(bindings_.data(), inputs, port.view_value, &shape->rank, shape->dims);
         if (status == BRAID_OK) {
@@ -413,7 +412,7 @@ absl::Status Frame::TakeOutput(const SegmentStep& step, const SegmentStep::Port&
   Where& where = where_[port.slot];
   where.offset = 0;
   where.buffer = d.taken.get();
-  if (TypeOf(port.value) == kString) {
+  if (TypeOf(port.value) == Element::kString) {
     if (absl::Status s = MeasureStrings(step, shape, &d, &where.bytes); !s.ok()) return s;
   } else {
     where.bytes = BytesOf(TypeOf(port.value), shape.rank, shape.dims);

@@ -187,28 +187,24 @@ absl::Status Identity(HostCall* call) {
   return absl::OkStatus();
 }
 
-// If is run by Frame; it is named here so that it is known.
-absl::Status If(HostCall*) { return absl::InternalError("If is run by the frame"); }
-
 using HostOp = absl::Status (*)(HostCall*);
 
-const std::map<std::string_view, HostOp>& Table() {
-  static const std::map<std::string_view, HostOp> table = {
-      {"If", If},
-      {"Loop", RunLoop},
-      {"Scan", RunScan},
-      {"SequenceEmpty", SequenceEmpty},
-      {"SequenceConstruct", SequenceConstruct},
-      {"SequenceInsert", SequenceInsert},
-      {"SequenceErase", SequenceErase},
-      {"SequenceAt", SequenceAt},
-      {"SequenceLength", SequenceLength},
-      {"SplitToSequence", SplitToSequence},
-      {"ConcatFromSequence", ConcatFromSequence},
-      {"Optional", Optional},
-      {"OptionalHasElement", OptionalHasElement},
-      {"OptionalGetElement", OptionalGetElement},
-      {"Identity", Identity},
+const std::map<std::pair<std::string_view, std::string_view>, HostOp>& Table() {
+  static const auto& table = *new std::map<std::pair<std::string_view, std::string_view>, HostOp>{
+      {{"", "Loop"}, RunLoop},
+      {{"", "Scan"}, RunScan},
+      {{"", "SequenceEmpty"}, SequenceEmpty},
+      {{"", "SequenceConstruct"}, SequenceConstruct},
+      {{"", "SequenceInsert"}, SequenceInsert},
+      {{"", "SequenceErase"}, SequenceErase},
+      {{"", "SequenceAt"}, SequenceAt},
+      {{"", "SequenceLength"}, SequenceLength},
+      {{"", "SplitToSequence"}, SplitToSequence},
+      {{"", "ConcatFromSequence"}, ConcatFromSequence},
+      {{"", "Optional"}, Optional},
+      {{"", "OptionalHasElement"}, OptionalHasElement},
+      {{"", "OptionalGetElement"}, OptionalGetElement},
+      {{"", "Identity"}, Identity},
   };
   return table;
 }
@@ -220,13 +216,14 @@ int64_t HostCall::Int(std::string_view name, int64_t otherwise) const {
   return a != nullptr ? a->i : otherwise;
 }
 
-bool IsHostOp(std::string_view domain, std::string_view op) { return domain.empty() && Table().contains(op); }
+bool HasHostOp(std::string_view domain, std::string_view op) { return Table().contains({domain, op}); }
 
 absl::Status RunHostOp(HostCall* call) {
-  if (!IsHostOp(call->node.domain, call->node.op))
+  const auto found = Table().find({call->node.domain, call->node.op});
+  if (found == Table().end())
     return absl::UnimplementedError(
         absl::StrCat(call->node.op, " on values that are no tensors is not supported"));
-  return Table().at(call->node.op)(call);
+  return found->second(call);
 }
 
 }  // namespace braid

@@ -28,10 +28,11 @@ struct HostCall {
   int64_t Int(std::string_view name, int64_t otherwise) const;
 };
 
-// Runs call->node. Errors name what is wrong, the caller adds the node.
+// Runs call->node, any of HostOperators() but If, which is Frame's own. Errors name what is wrong, the caller
+// adds the node.
 absl::Status RunHostOp(HostCall* call);
-// Whether RunHostOp knows the operator ("If" is Frame's own, and known as well).
-bool IsHostOp(std::string_view domain, std::string_view op);
+// Whether RunHostOp knows the operator.
+bool HasHostOp(std::string_view domain, std::string_view op);
 
 // control_flow.cc
 absl::Status RunLoop(HostCall* call);

@@ -53,8 +53,8 @@ absl::Status CheckInput(const Graph& graph, size_t index, const RunInput& input)
         return bad("the model wants ", TypeString(type, graph.symbols), ", ",
                    DimsText(input.rank, input.dims), " was given: extent ", i, " differs");
   }
-  constexpr ElementType kString = 8;
-  if (input.type != kString && input.data != nullptr && input.bytes != TensorBytes(input.type, count))
+  if (input.type != Element::kString && input.data != nullptr &&
+      input.bytes != TensorBytes(input.type, count))
     return bad(input.bytes, " bytes were given, ", ElementTypeName(input.type),
                DimsText(input.rank, input.dims), " has ", TensorBytes(input.type, count));
   return absl::OkStatus();

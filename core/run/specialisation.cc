@@ -65,8 +65,7 @@ class Builder {
   // Whether the bytes of a value are known before the run. Those of strings never are.
   bool IsStatic(ValueId v) const {
     const Value& value = out_.graph().values[v];
-    constexpr ElementType kString = 8;
-    return out_.dims_of[v] != kNone && (value.type.element != kString || value.constant != nullptr);
+    return out_.dims_of[v] != kNone && (value.type.element != Element::kString || value.constant != nullptr);
   }
 
   uint64_t StaticBytes(ValueId v) const {

@@ -10,8 +10,6 @@
 namespace braid {
 namespace {
 
-constexpr ElementType kInt32 = 6, kInt64 = 7, kString = 8, kBool = 9;
-
 uint64_t CountOf(absl::Span<const int64_t> dims) {
   uint64_t n = 1;
   for (int64_t d : dims) n *= static_cast<uint64_t>(d);
@@ -39,7 +37,7 @@ absl::StatusOr<Elements> Unpack(const HostTensor& t) {
   Elements out;
   const uint64_t count = CountOf(t.dims);
   const int bits = ElementBits(t.type);
-  if (t.type == kString) {
+  if (t.type == Element::kString) {
     out.is_string = true;
     for (uint64_t i = 0; i < count; ++i) {
       uint64_t pair[2];
@@ -178,7 +176,7 @@ HostTensor EmptyTensor(ElementType type, std::vector<int64_t> dims) {
 
 HostTensor ScalarInt64(int64_t value) {
   HostTensor out;
-  out.type = kInt64;
+  out.type = Element::kInt64;
   out.bytes = sizeof value;
   auto data = Allocate(out.bytes);
   std::memcpy(data.get(), &value, sizeof value);
@@ -188,7 +186,7 @@ HostTensor ScalarInt64(int64_t value) {
 
 HostTensor ScalarBool(bool value) {
   HostTensor out;
-  out.type = kBool;
+  out.type = Element::kBool;
   out.bytes = 1;
   auto data = Allocate(1);
   *data = value ? 1 : 0;
@@ -200,11 +198,11 @@ absl::StatusOr<std::vector<int64_t>> IntsOf(const HostTensor& tensor) {
   std::vector<int64_t> out;
   const uint64_t count = CountOf(tensor.dims);
   for (uint64_t i = 0; i < count; ++i) {
-    if (tensor.type == kInt64) {
+    if (tensor.type == Element::kInt64) {
       int64_t v;
       std::memcpy(&v, tensor.data.get() + i * sizeof v, sizeof v);
       out.push_back(v);
-    } else if (tensor.type == kInt32) {
+    } else if (tensor.type == Element::kInt32) {
       int32_t v;
       std::memcpy(&v, tensor.data.get() + i * sizeof v, sizeof v);
       out.push_back(v);

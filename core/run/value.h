@@ -40,7 +40,7 @@ struct RunValue {
 
 // One for each input of the graph, in order. All is borrowed until the run ends.
 struct RunInput {
-  ElementType type = 0;  // 0 and no `value`: not given; the graph's default is taken
+  ElementType type = 0;  // of an input that is a tensor
   int32_t rank = 0;
   const int64_t* dims = nullptr;
   const void* data = nullptr;  // dense, aligned to the element
