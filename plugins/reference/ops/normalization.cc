@@ -273,6 +273,7 @@ void LpNormalization(OpContext& op) {
   const int64_t n = x.dim(axis);
   Tensor wide = As<double>(x);
   OutputAs<double> y(op, 0, x.type(), x.dims());
+  if (x.size() == 0) outer = 0;  // one extent is 0, the others may be anything
   op.parallel().For(outer, n * inner * 4, [&](int64_t o) {
     for (int64_t j = 0; j < inner; ++j) {
       const double* from = wide.data<double>() + o * n * inner + j;

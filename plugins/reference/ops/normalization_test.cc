@@ -96,6 +96,8 @@ TEST(NormalizationTest, LrnLpAndMeanVariance) {
       RunOp("LpNormalization", {Tensor::Of<float>({2, 2}, {3, -4, 1, 0})}, {{"p", 1}, {"axis", 0}})[0],
       {2, 2}, {0.75f, -1, 0.25f, 0}, kTolerance);
   ExpectFails("LpNormalization", {x}, {{"p", 3}}, "p is 3");
+  EXPECT_EQ(RunOp("LpNormalization", {Tensor(kFloat, {int64_t{1} << 40, 0})}, {{"axis", 0}})[0].size(), 0);
+  EXPECT_EQ(RunOp("LpNormalization", {Tensor(kFloat, {int64_t{1} << 40, 2, 0})}, {{"axis", 1}})[0].size(), 0);
   ExpectTensor<float>(RunOp("MeanVarianceNormalization", {Tensor::Of<float>({2, 1, 1, 1}, {1, 3})})[0],
                       {2, 1, 1, 1}, {-1, 1}, kTolerance);
   ExpectFails("MeanVarianceNormalization", {x}, {{"axes", Ints{5}}}, "axis 5");
