@@ -169,7 +169,7 @@ void DeviceClose(braid_device* d) { delete Box(d); }
 braid_status ExecIoRequirements(braid_exec* e, uint32_t value, braid_io_requirements* out) {
   return Guard(Box(e)->host, [&] {
     braid_io_requirements io = BRAID_IO_REQUIREMENTS_INIT;
-    io.alignment = 64;
+    io.alignment = 1;
     io.may_alias_input = BRAID_NONE;
     Box(e)->exec->IoRequirements(value, &io);
     Give(io, out);
@@ -317,19 +317,22 @@ const braid_plugin* Export(std::unique_ptr<Plugin> plugin) {
   return &box.release()->table;
 }
 
-braid_status Query(uint32_t host_abi, const braid_host* host, const braid_plugin** out,
+braid_status Query(uint32_t plugin_abi, uint32_t host_abi, const braid_host* host, const braid_plugin** out,
                    std::unique_ptr<Plugin> (*make)(Host)) {
   *out = nullptr;
-  bool same =
-      (host_abi >> 16) == BRAID_ABI_MAJOR && (BRAID_ABI_MAJOR > 0 || (host_abi & 0xffff) == BRAID_ABI_MINOR);
-  if (!same) {
-    std::string text = "this plugin was built for ABI " + std::to_string(BRAID_ABI_MAJOR) + "." +
-                       std::to_string(BRAID_ABI_MINOR) + ", the host has " + std::to_string(host_abi >> 16) +
-                       "." + std::to_string(host_abi & 0xffff);
-    host->set_error(host, Str(text));
-    return BRAID_UNSUPPORTED;
-  }
   return Guard(Host(host), [&] {
+    const auto version = [](uint32_t abi) {
+      return std::to_string(abi >> 16) + "." + std::to_string(abi & 0xffff);
+    };
+    if (plugin_abi != BRAID_ABI)
+      throw Error(BRAID_UNSUPPORTED, "this plugin was compiled with a braid/plugin.h of ABI " +
+                                         version(plugin_abi) + " and linked with a braid kit of ABI " +
+                                         version(BRAID_ABI) + ": both must be of one version of Braid");
+    const bool same = (host_abi >> 16) == BRAID_ABI_MAJOR &&
+                      (BRAID_ABI_MAJOR > 0 || (host_abi & 0xffff) == BRAID_ABI_MINOR);
+    if (!same)
+      throw Error(BRAID_UNSUPPORTED, "this plugin was built for ABI " + version(BRAID_ABI) +
+                                         ", the host has " + version(host_abi));
     *out = Export(make(Host(host)));
     return BRAID_OK;
   });

@@ -96,7 +96,7 @@ class Executable {
  public:
   virtual ~Executable() = default;
   virtual void IoRequirements(uint32_t value,
-                              braid_io_requirements* out) = 0;  // [any] prefilled: alignment 64
+                              braid_io_requirements* out) = 0;  // [any] prefilled: alignment 1, no flags
   // Output's dims for these inputs; BRAID_UNSUPPORTED where they depend on data. [any]
   virtual braid_status OutputDims(StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
                                   int64_t* dims) = 0;
@@ -173,14 +173,16 @@ class Plugin {
 // The C table of a plugin object, which the adapter owns from then on and deletes in shutdown.
 const braid_plugin* Export(std::unique_ptr<Plugin> plugin);
 
-// The body of braid_plugin_query: checks versions, makes the plugin, never throws.
-braid_status Query(uint32_t host_abi, const braid_host* host, const braid_plugin** out,
+// The body of braid_plugin_query: checks versions, makes the plugin, never throws. `plugin_abi`: BRAID_ABI of
+// the plugin's own translation unit, which must be that of the kit's library: objects of C++ pass between
+// them.
+braid_status Query(uint32_t plugin_abi, uint32_t host_abi, const braid_host* host, const braid_plugin** out,
                    std::unique_ptr<Plugin> (*make)(Host));
 
 #define BRAID_KIT_PLUGIN(CLASS)                                                                    \
   extern "C" BRAID_EXPORT braid_status BRAID_CALL braid_plugin_query(                              \
       uint32_t host_abi, const braid_host* host, const braid_plugin** plugin) {                    \
-    return ::braid::kit::Query(host_abi, host, plugin,                                             \
+    return ::braid::kit::Query(BRAID_ABI, host_abi, host, plugin,                                  \
                                [](::braid::kit::Host h) -> std::unique_ptr<::braid::kit::Plugin> { \
                                  return std::make_unique<CLASS>(h);                                \
                                });                                                                 \
