@@ -228,6 +228,22 @@ def what_no_device_can_run(braid: Command) -> None:
         os.environ["BRAID_SIM"] = "1"
 
 
+def what_a_device_would_rather_not_run(braid: Command) -> None:
+    model = braid.relu()
+    os.environ["BRAID_SIM"] = json.dumps({"devices": [{"not_worth_it": ["Relu"]}]})
+    try:
+        # Seeds of random placement would choose the simulated device about every other time.
+        for placement in ["auto", *(f"random:{seed}" for seed in range(1, 9))]:
+            plan = braid.json("plan", model, "--device", "sim,reference", "--placement", placement)
+            node = plan["nodes"][0]
+            assert node["device"] == "reference:0", node
+            said = next(v for v in node["verdicts"] if v["device"] == "sim:0")
+            assert said["verdict"] == "NOT_WORTH_IT" and "would rather not" in said["why_not"], said
+        assert "sim:0" in braid("run", model, "--device", "sim")
+    finally:
+        os.environ["BRAID_SIM"] = "1"
+
+
 def reports_in_json(braid: Command) -> None:
     model = braid.relu()
     devices = braid.json("devices")
@@ -338,6 +354,7 @@ TESTS = [
     run_makes_inputs_and_files,
     messages,
     what_no_device_can_run,
+    what_a_device_would_rather_not_run,
     reports_in_json,
     verify_outcomes,
     verify_known_failures,

@@ -47,10 +47,13 @@ const char* Confidence(int32_t confidence) {
   return confidence == BRAID_MEASURED ? "measured" : confidence == BRAID_MODELLED ? "modelled" : "guessed";
 }
 
+// Whether the device would take the node though another could.
+bool Wants(const braid_verdict& verdict) { return Accepts(verdict) && verdict.code != BRAID_NOT_WORTH_IT; }
+
 // Why a node is not on device d, though it is there: its verdict, or that it costs more.
 std::string WhyNot(const Placement& p, size_t d, NodeId n) {
   const DeviceView& view = p.devices[d];
-  if (!Accepts(view.verdicts[n])) return VerdictText(view.verdicts[n]);
+  if (!Wants(view.verdicts[n])) return VerdictText(view.verdicts[n]);
   if (view.cost_ns[n] == kImpossible) return "its group of nodes could not be kept together there";
   if (p.random) return "placed at random";
   return absl::StrFormat("could, at %.1f us alone; with transfers and launches the plan is faster without",
@@ -83,9 +86,10 @@ std::string SummaryOf(const Placement& p) {
     for (NodeId n = 0; n < p.graph->nodes.size(); ++n) {
       if (p.device_of[n] < 0) continue;
       ++nodes;
-      ++reasons[!Accepts(p.devices[d].verdicts[n]) ? VerdictName(p.devices[d].verdicts[n].code)
-                : p.random                         ? "placed at random elsewhere"
-                                                   : "predicted slower"];
+      const braid_verdict& verdict = p.devices[d].verdicts[n];
+      ++reasons[!Wants(verdict) ? VerdictName(verdict.code)
+                : p.random      ? "placed at random elsewhere"
+                                : "predicted slower"];
     }
     auto most = std::max_element(reasons.begin(), reasons.end(),
                                  [](auto& a, auto& b) { return a.second < b.second; });
@@ -141,7 +145,7 @@ std::string TextOf(const Placement& p) {
                       first == kNone ? "" : " -> " + TypeString(graph.values[first].type, graph.symbols),
                       "\n");
       for (size_t d = 0; d < p.devices.size(); ++d)
-        if (segment.device != static_cast<int>(d) && !node.is_host && !Accepts(p.devices[d].verdicts[n]))
+        if (segment.device != static_cast<int>(d) && !node.is_host && !Wants(p.devices[d].verdicts[n]))
           absl::StrAppend(&out, "    not on ", p.devices[d].device->name(), ": ",
                           VerdictText(p.devices[d].verdicts[n]), "\n");
     }

@@ -179,6 +179,38 @@ std::vector<NodeId> Orphans(const Graph& graph, const std::vector<DeviceView>& d
   return orphans;
 }
 
+// A device that says NOT_WORTH_IT gets a node only where no other says yes: its cost goes into `held` (by
+// device and node) until nobody else is left.
+void HoldBack(std::vector<DeviceView>* devices, std::vector<std::vector<double>>* held) {
+  held->assign(devices->size(), {});
+  const auto willing = [](const DeviceView& d, NodeId n) {
+    return d.cost_ns[n] < kImpossible && d.verdicts[n].code != BRAID_NOT_WORTH_IT;
+  };
+  for (size_t d = 0; d < devices->size(); ++d) {
+    DeviceView& view = (*devices)[d];
+    (*held)[d].assign(view.cost_ns.size(), kImpossible);
+    for (NodeId n = 0; n < view.cost_ns.size(); ++n) {
+      if (view.verdicts[n].code != BRAID_NOT_WORTH_IT) continue;
+      if (std::none_of(devices->begin(), devices->end(), [&](const DeviceView& o) { return willing(o, n); }))
+        continue;
+      std::swap(view.cost_ns[n], (*held)[d][n]);
+    }
+  }
+}
+
+// Gives `nodes` back to the devices that they were held back from. Whether there were any.
+bool GiveBack(const std::vector<NodeId>& nodes, std::vector<DeviceView>* devices,
+              std::vector<std::vector<double>>* held) {
+  bool any = false;
+  for (size_t d = 0; d < devices->size(); ++d)
+    for (NodeId n : nodes) {
+      if ((*held)[d][n] == kImpossible) continue;
+      std::swap((*devices)[d].cost_ns[n], (*held)[d][n]);
+      any = true;
+    }
+  return any;
+}
+
 // Takes a device's "only together" groups away from it where the solution tore them apart. Returns whether it
 // did.
 bool EnforceGroups(Placement* placement) {
@@ -322,6 +354,8 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
 
   const Graph& graph = *placement.graph;
   placement.links = Links(placement.devices);
+  std::vector<std::vector<double>> held;
+  HoldBack(&placement.devices, &held);
   for (;;) {
     std::vector<NodeId> node_ids;
     PlacementProblem problem =
@@ -338,7 +372,8 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
       placement.segments.push_back(std::move(part));
     }
     if (!EnforceGroups(&placement)) return placement;
-    if (auto orphans = Orphans(graph, placement.devices, needed); !orphans.empty())
+    if (auto orphans = Orphans(graph, placement.devices, needed);
+        !orphans.empty() && !GiveBack(orphans, &placement.devices, &held))
       return NobodyRuns(graph, orphans, placement.devices);
   }
 }

@@ -35,6 +35,8 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.wall_clock = value.get<bool>();
     } else if (key == "lacks") {
       config.lacks = value.get<std::set<std::string>>();
+    } else if (key == "not_worth_it") {
+      config.not_worth_it = value.get<std::set<std::string>>();
     } else if (key == "types") {
       config.types = value.get<std::set<std::string>>();
     } else if (key == "memory") {

@@ -321,6 +321,8 @@ void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
       if (node.has_input(i) && !config_.types.contains(reference::TypeName(node.input_value(i).type())))
         refuse(BRAID_NO_TYPE, i,
                "this simulated device lacks " + reference::TypeName(node.input_value(i).type()));
+    if (verdicts[n].code == BRAID_YES && config_.not_worth_it.contains(std::string(node.op())))
+      refuse(BRAID_NOT_WORTH_IT, BRAID_NONE, "this simulated device would rather not");
   }
 }
 
