@@ -205,6 +205,7 @@ void Exec::Reset() {
 absl::StatusOr<braid_io_requirements> Exec::IoRequirements(uint32_t value) const {
   ErrorSink::Clear();
   braid_io_requirements out = BRAID_IO_REQUIREMENTS_INIT;
+  out.alignment = 1;
   out.may_alias_input = BRAID_NONE;
   const braid_status status =
       AtBoundary([&] { return device_->table().exec->io_requirements(handle_, value, &out); });
@@ -430,6 +431,10 @@ absl::StatusOr<Buffer> Device::BufferAlloc(uint64_t bytes, uint32_t flags, uint6
                                            uint32_t exports) {
   if (absl::Status s = Open(); !s.ok()) return s;
   ErrorSink::Clear();
+  if (bytes > info_.max_buffer) {
+    ErrorSink::Set(absl::StrCat("its buffers have at most ", info_.max_buffer, " bytes"));
+    return Error(BRAID_OUT_OF_MEMORY, absl::StrCat("allocating ", bytes, " bytes"));
+  }
   braid_buffer_desc desc = BRAID_BUFFER_DESC_INIT;
   desc.flags = flags;
   desc.bytes = bytes;

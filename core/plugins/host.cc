@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/plugins/checked/private_memory.h"
 #include "core/plugins/error_sink.h"
 #include "core/plugins/status.h"
 #include "core/plugins/thread_pool.h"
@@ -96,6 +97,11 @@ braid_status BRAID_CALL GetConstant(const braid_host* host, const braid_graph* g
       ErrorSink::Set(absl::StrCat("value ", value, " of the graph is no constant"));
       return BRAID_INVALID_ARGUMENT;
     }
+    if (Self(host)->copies_constants())
+      if (auto copy = Self(host)->CopyConstant(value, constant); copy != nullptr) {
+        constant = std::move(copy);
+        if (token == nullptr) Self(host)->HoldForCall(graph->host_data, constant);
+      }
     *out = {constant->data, constant->bytes};
     if (token != nullptr) {
       *token = new ConstantToken(std::move(constant));
@@ -236,6 +242,54 @@ CacheScope::CacheScope(const std::optional<std::string>& folder) : outer_(scoped
 }
 
 CacheScope::~CacheScope() { scoped_folder = outer_; }
+
+struct HostTable::Copy {
+  std::unique_ptr<checked::PrivateMemory> memory;
+  std::shared_ptr<const Constant> original;
+  uint32_t value = 0;
+};
+
+std::shared_ptr<const Constant> HostTable::CopyConstant(uint32_t value,
+                                                        std::shared_ptr<const Constant> constant) {
+  constexpr uint64_t kMostBytes = 64 << 20;
+  constexpr size_t kMostCopies = 8192;  // each is a mapping, of which a process has only so many
+  if (constant->bytes > kMostBytes) return nullptr;
+  auto copy = std::make_shared<Copy>();
+  copy->memory = checked::PrivateMemory::Make(
+      constant->bytes,
+      "the bytes of a constant were used after its token was released, or after the call if it had none");
+  if (copy->memory == nullptr) return nullptr;
+  if (constant->bytes > 0) std::memcpy(copy->memory->data(), constant->data, constant->bytes);
+  copy->original = std::move(constant);
+  copy->value = value;
+  auto given = std::make_shared<Constant>(*copy->original);
+  given->data = copy->memory->data();
+  given->owner = copy;
+  std::lock_guard<std::mutex> lock(copies_mutex_);
+  std::erase_if(copies_, [](const auto& old) { return old.expired(); });
+  if (copies_.size() >= kMostCopies) return nullptr;
+  copies_.push_back(copy);
+  return given;
+}
+
+void HostTable::HoldForCall(const void* graph_data, std::shared_ptr<const Constant> copy) {
+  std::lock_guard<std::mutex> lock(copies_mutex_);
+  held_.emplace_back(graph_data, std::move(copy));
+}
+
+std::vector<uint32_t> HostTable::EndCall(const void* graph_data) {
+  std::vector<uint32_t> changed;
+  std::lock_guard<std::mutex> lock(copies_mutex_);
+  for (const auto& known : copies_) {
+    const std::shared_ptr<Copy> copy = known.lock();
+    if (copy == nullptr || copy->original->bytes == 0) continue;
+    if (std::memcmp(copy->memory->data(), copy->original->data, copy->original->bytes) == 0) continue;
+    std::memcpy(copy->memory->data(), copy->original->data, copy->original->bytes);
+    changed.push_back(copy->value);
+  }
+  std::erase_if(held_, [&](const auto& item) { return item.first == graph_data; });
+  return changed;
+}
 
 FileCache* HostTable::cache() {
   if (scoped_folder != nullptr) {

@@ -15,7 +15,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "core/graph/graph.h"
 #include "core/plugins/file_cache.h"
 
 namespace braid {
@@ -61,7 +63,19 @@ class HostTable {
   void CountToken(int64_t change) { tokens_.fetch_add(change, std::memory_order_relaxed); }
   int64_t tokens() const { return tokens_.load(std::memory_order_relaxed); }
 
+  // For the checked layer: constants are given out as copies, which become unreadable when their token is
+  // released or, without a token, when EndCall is told of the call's graph. Those of more than 64 MiB are
+  // given as they are.
+  void set_copies_constants() { copies_constants_ = true; }
+  bool copies_constants() const { return copies_constants_; }
+  // Null: not to be copied.
+  std::shared_ptr<const Constant> CopyConstant(uint32_t value, std::shared_ptr<const Constant> constant);
+  void HoldForCall(const void* graph_data, std::shared_ptr<const Constant> copy);
+  // The values of copies that were written to; each is told once.
+  std::vector<uint32_t> EndCall(const void* graph_data);
+
  private:
+  struct Copy;
   braid_host table_;
   std::string id_;
   std::string cache_dir_;
@@ -70,6 +84,10 @@ class HostTable {
   std::mutex scoped_mutex_;
   std::map<std::string, std::unique_ptr<FileCache>> scoped_;  // by folder
   std::atomic<int64_t> tokens_{0};
+  bool copies_constants_ = false;
+  std::mutex copies_mutex_;
+  std::vector<std::weak_ptr<Copy>> copies_;
+  std::vector<std::pair<const void*, std::shared_ptr<const Constant>>> held_;  // by host_data of the graph
 };
 
 }  // namespace braid

@@ -159,6 +159,7 @@ absl::StatusOr<std::shared_ptr<Plugin>> Plugin::Negotiate(Entry entry, const Loa
   std::shared_ptr<Plugin> plugin(new Plugin);
   plugin->origin_ = origin;
   plugin->host_ = std::make_unique<HostTable>(options.expected_id, options.cache_dir);
+  if (options.check) plugin->host_->set_copies_constants();
   ErrorSink::Clear();
   const braid_plugin* table = nullptr;
   const braid_status status = AtBoundary([&] { return entry(BRAID_ABI, plugin->host_->table(), &table); });

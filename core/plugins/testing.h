@@ -65,10 +65,11 @@ inline RegistryOptions In(std::initializer_list<std::string> folders) {
 }
 
 // The fixture's device, opened with a fault (see fixtures/plugin.c).
-inline std::shared_ptr<Device> FixtureDevice(const std::string& fault = "", bool check = false) {
+inline std::shared_ptr<Device> FixtureDevice(const std::string& fault = "", bool check = false,
+                                             const std::string& fixture = "good") {
   Plugin::LoadOptions options;
   options.check = check;
-  auto plugin = Plugin::Load(FixtureLibrary("good"), options);
+  auto plugin = Plugin::Load(FixtureLibrary(fixture), options);
   EXPECT_TRUE(plugin.ok()) << plugin.status();
   if (!plugin.ok()) return nullptr;
   auto device = (*plugin)->MakeDevice(0, fault.empty() ? Options() : Options{{"fault", fault}});

@@ -15,17 +15,20 @@ Layer* LayerOf(const braid_plugin* p) { return static_cast<Layer*>(p->data); }
 braid_status BRAID_CALL PluginEnumerate(const braid_plugin* p, uint32_t capacity, void* infos,
                                         uint32_t stride, uint32_t* count) {
   Layer* layer = LayerOf(p);
+  const SlotMark mark(layer->id(), "plugin.enumerate");
   return Status(layer, "plugin.enumerate",
-                layer->inner().enumerate(&layer->inner(), capacity, infos, stride, count));
+                layer->inner().enumerate(&layer->inner(), capacity, infos, stride, count), {});
 }
 
 braid_status BRAID_CALL PluginOpen(const braid_plugin* p, uint32_t index, const braid_open_options* options,
                                    braid_device** out) {
   *out = nullptr;
   Layer* layer = LayerOf(p);
+  const SlotMark mark(layer->id(), "plugin.open");
   braid_device* given = nullptr;
   const braid_status status =
-      Status(layer, "plugin.open", layer->inner().open(&layer->inner(), index, options, &given));
+      Status(layer, "plugin.open", layer->inner().open(&layer->inner(), index, options, &given),
+             {BRAID_INVALID_ARGUMENT});
   Gives(layer, "plugin.open", status, given);
   if (given == nullptr) return status;
   DeviceInfo info;
@@ -35,6 +38,7 @@ braid_status BRAID_CALL PluginOpen(const braid_plugin* p, uint32_t index, const 
   if (layer->inner().enumerate(&layer->inner(), index + 1, raw.data(), sizeof none, &count) == BRAID_OK &&
       index < count) {
     info.flags = raw[index].flags;
+    info.alignment = std::max<uint64_t>(raw[index].alignment, 1);
     info.queues = std::max(raw[index].queues, 1u);
   }
   layer->devices.fetch_add(1);
@@ -50,6 +54,10 @@ void BRAID_CALL PluginShutdown(const braid_plugin* p) {
   if (layer->devices.load() > 0)
     layer->Report(Rule::kPluginNotEmpty, absl::StrCat("the plugin was shut down while ",
                                                       layer->devices.load(), " of its devices are open"));
+  const SlotMark mark(layer->id(), "plugin.shutdown");
+  for (const uint32_t value : layer->host()->EndCall(nullptr))
+    layer->Report(Rule::kConstantChanged,
+                  absl::StrCat("the bytes of constant value ", value, " were changed"));
   layer->inner().shutdown(&layer->inner());
   if (layer->host()->tokens() != 0)
     layer->Report(Rule::kTokens,
@@ -81,6 +89,7 @@ std::shared_ptr<PluginLayer> MakeCheckedLayer(const braid_plugin* inner, HostTab
   // Kept for good: boxes of handles that are used too late still name it.
   static std::mutex* mutex = new std::mutex;
   static auto* layers = new std::vector<std::shared_ptr<PluginLayer>>;
+  checked::NameSlotsInCrashes();
   auto layer = std::make_shared<checked::Layer>(inner, host);
   std::lock_guard<std::mutex> lock(*mutex);
   layers->push_back(layer);

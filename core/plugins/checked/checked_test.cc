@@ -4,6 +4,7 @@
 // demand; the host's are broken here, through the tables.
 #include "core/plugins/checked/checked.h"
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,11 +39,11 @@ class Checked : public ::testing::Test {
   ~Checked() override { SetLogSink(nullptr, nullptr); }
 
   // Opens the fixture and compiles node 0 (Neg) or 1 (Add with a constant) of ChainGraph.
-  void Open(const std::string& fault = "", NodeId node = 0) {
-    device_ = testing::FixtureDevice(fault, true);
+  void Open(const std::string& fault = "", NodeId node = 0, const std::string& fixture = "good") {
+    device_ = testing::FixtureDevice(fault, true, fixture);
     ASSERT_TRUE(device_->Open().ok());
     fns_ = device_->table();
-    view_ = GraphView::Segment(graph_, {node}, {});
+    view_ = GraphView::Segment(graph_, {node}, {}, view_options_);
     braid_compile_options options = BRAID_COMPILE_OPTIONS_INIT;
     compiled_ = fns_.device->compile(device_->get(), view_->raw(), &options, &exec_);
     for (int i : {0, 1}) {
@@ -94,6 +95,7 @@ class Checked : public ::testing::Test {
   std::vector<std::string> lines_;
   std::function<void()> nested_;  // done once, within the call that the fixture logs from
   Graph graph_ = ChainGraph();
+  ViewOptions view_options_;
   std::shared_ptr<Device> device_;
   braid_plugin fns_{};
   std::unique_ptr<GraphView> view_;
@@ -196,11 +198,11 @@ TEST_F(Checked, Abi017WorkspaceTooSmall) {
   Open("workspace");
   EXPECT_EQ(Run(), BRAID_INVALID_ARGUMENT);
   EXPECT_TRUE(Only("ABI-017", "has 0 bytes, the run needs 32"));
-  braid_buffer* workspace = Alloc(40);
+  braid_buffer* workspace = Alloc(80);
   submit_.workspace = workspace;
-  submit_.workspace_offset = 16;
+  submit_.workspace_offset = 64;
   EXPECT_EQ(Run(), BRAID_INVALID_ARGUMENT);
-  submit_.workspace_offset = 8;
+  submit_.workspace_offset = 0;
   EXPECT_EQ(Run(), BRAID_OK);
   EXPECT_EQ(lines_.size(), 2u);
   fns_.device->buffer_free(device_->get(), workspace);
@@ -238,11 +240,30 @@ TEST_F(Checked, Abi007BufferFreedWhileInUse) {
   EXPECT_EQ(lines_.size(), 1u);
 }
 
-TEST_F(Checked, Abi008And009ClosedWithObjects) {
+TEST_F(Checked, Abi008DeviceClosedWithObjects) {
   Open();
   fns_.device->close(device_->get());
   EXPECT_TRUE(Only("ABI-008", "while 1 of its"));
   Close();
+}
+
+TEST_F(Checked, Abi009PluginShutDownWithDevices) {
+  void* library = dlopen(testing::FixtureLibrary("good").c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr);
+  const auto query = reinterpret_cast<decltype(&braid_plugin_query)>(dlsym(library, "braid_plugin_query"));
+  HostTable host("fixture", "");
+  const braid_plugin* plugin = nullptr;
+  ASSERT_EQ(query(BRAID_ABI, host.table(), &plugin), BRAID_OK);
+  const auto layer = MakeCheckedLayer(plugin, &host);
+  const braid_plugin* table = layer->table();
+  const braid_open_options options = BRAID_OPEN_OPTIONS_INIT;
+  braid_device *first = nullptr, *second = nullptr;
+  ASSERT_EQ(table->open(table, 0, &options, &first), BRAID_OK);
+  ASSERT_EQ(table->open(table, 0, &options, &second), BRAID_OK);
+  table->device->close(first);
+  table->shutdown(table);
+  EXPECT_TRUE(Only("ABI-009", "while 1 of its devices"));
+  table->device->close(second);
 }
 
 TEST_F(Checked, Abi010FenceDestroyedTooSoon) {
@@ -255,6 +276,21 @@ TEST_F(Checked, Abi010FenceDestroyedTooSoon) {
   fns_.fence->destroy(gate);
   Close();
   EXPECT_EQ(lines_.size(), 1u);
+}
+
+TEST_F(Checked, Abi010FenceDestroyedFromItsCallback) {
+  Open();
+  struct Call {
+    const braid_fence_fns* fns;
+    braid_fence* fence = nullptr;
+  } call{fns_.fence};
+  ASSERT_EQ(Submit(&call.fence), BRAID_OK);
+  const auto destroy = [](void* c, braid_status) {
+    static_cast<Call*>(c)->fns->destroy(static_cast<Call*>(c)->fence);
+  };
+  fns_.fence->on_ready(call.fence, destroy, &call);
+  EXPECT_TRUE(Only("ABI-010", "from its callback"));
+  Close();
 }
 
 TEST_F(Checked, Abi011TransferBeyondABuffer) {
@@ -287,6 +323,13 @@ TEST_F(Checked, Abi012BindingBeyondItsMemory) {
   bindings_[0].bytes = 12;
   Run();
   EXPECT_TRUE(Only("ABI-012", "has 12 bytes, its shape needs 16"));
+  bindings_[0].bytes = 20;
+  Run();
+  EXPECT_EQ(lines_.size(), 2u);
+  bindings_[0].bytes = sizeof in_;
+  bindings_[1].bytes = 64;  // of an output they may be more
+  Run();
+  EXPECT_EQ(lines_.size(), 2u);
   Close();
 }
 
@@ -298,6 +341,12 @@ TEST_F(Checked, Abi013BindingNotAligned) {
   bindings_[0].offset = 2;
   Run();
   EXPECT_TRUE(Only("ABI-013", "no multiple of 4"));
+  bindings_[0].offset = 0;
+  submit_.workspace = buffer;
+  submit_.workspace_offset = 8;
+  Run();
+  EXPECT_EQ(lines_.size(), 2u);
+  EXPECT_THAT(lines_.back(), HasSubstr("ABI-013: exec.submit: the workspace lies at 8, no multiple of 64"));
   fns_.device->buffer_free(device_->get(), buffer);
   Close();
 }
@@ -326,6 +375,7 @@ TEST_F(Checked, Abi016ShapeThatTheGraphCannotTake) {
   Open();
   int64_t wrong[] = {1, 3};
   bindings_[0].dims = wrong;
+  bindings_[0].bytes = 12;
   Run();
   EXPECT_TRUE(Only("ABI-016", "extent 3 in dimension 1 where the graph has 2"));
   Close();
@@ -357,6 +407,50 @@ TEST_F(Checked, Abi020FenceThatIsUnfinishedAgain) {
   Close();
 }
 
+TEST_F(Checked, Abi021StatusThatTheSlotDoesNotHave) {
+  Open("status");
+  EXPECT_EQ(Run(), BRAID_UNSUPPORTED);
+  EXPECT_TRUE(Only("ABI-021", "exec.submit answered UNSUPPORTED"));
+  Close();
+}
+
+TEST_F(Checked, Abi021StatusThatARunDoesNotHave) {
+  Open("late_status");
+  EXPECT_EQ(Run(), BRAID_STALE_BLOB);
+  EXPECT_TRUE(Only("ABI-021", "a fence ended with STALE_BLOB"));
+  Close();
+}
+
+// A run ends with the status of what it waited for, whatever that is.
+TEST_F(Checked, StatusOfAWaitIsPassedOn) {
+  Open();
+  braid_fence *gate = nullptr, *fence = nullptr;
+  ASSERT_EQ(fns_.device->fence_create(device_->get(), &gate), BRAID_OK);
+  submit_.waits = &gate;
+  submit_.wait_count = 1;
+  ASSERT_EQ(Submit(&fence), BRAID_OK);
+  fns_.fence->signal(gate, BRAID_IO_ERROR);
+  EXPECT_EQ(fns_.fence->wait(fence, UINT64_MAX), BRAID_IO_ERROR);
+  fns_.fence->destroy(fence);
+  fns_.fence->destroy(gate);
+  Close();
+  EXPECT_THAT(lines_, IsEmpty());
+}
+
+TEST_F(Checked, LongSubmitIsTold) {
+  Open("slow");  // a synchronous device may
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_THAT(lines_, IsEmpty());
+  Close();
+  Open("slow", 0, "asynchronous");
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_EQ(Run(), BRAID_OK);
+  ASSERT_EQ(lines_.size(), 1u);  // once a device
+  EXPECT_THAT(lines_[0], HasSubstr("ms: a device without BRAID_SYNCHRONOUS must not wait"));
+  EXPECT_EQ(device_->plugin()->violations(), 0u);
+  Close();
+}
+
 TEST_F(Checked, Abi022OkWithoutAnObject) {
   Open("null");
   EXPECT_EQ(compiled_, BRAID_OK);
@@ -383,6 +477,15 @@ TEST_F(Checked, Abi025OutputShapeThatTheGraphDoesNotHave) {
   int64_t dims[BRAID_MAX_RANK];
   fns_.exec->output_dims(exec_, bindings_, 1, sizeof(braid_binding), bindings_[1].value, &rank, dims);
   EXPECT_TRUE(Only("ABI-025", "rank 99"));
+  Close();
+}
+
+// Core asks for no shape that the graph tells; the layer does.
+TEST_F(Checked, Abi025OutputShapeThatTheGraphTells) {
+  view_options_.symbols = {{2, 2, 2}};
+  Open("dims");
+  Run();
+  EXPECT_TRUE(Only("ABI-025", "extent -5 in dimension 0 where the graph has 2"));
   Close();
 }
 
@@ -463,6 +566,58 @@ TEST(CheckedDeathTest, AbortsWhereAsked) {
         (void)device->Compile(*GraphView::Segment(graph, {0}, {}), {});
       },
       "fixture: ABI-022");
+}
+
+// Compiles Add with a constant on the fixture's device, and runs it.
+void RunAdd(const char* fault) {
+  const auto device = testing::FixtureDevice(fault, true);
+  const Graph graph = ChainGraph();
+  const auto view = GraphView::Segment(graph, {1}, {});
+  const auto exec = device->Compile(*view, {});
+  float in[4] = {}, out[4] = {};
+  const int64_t dims[] = {2, 2};
+  braid_binding bindings[2];
+  for (int i : {0, 1}) {
+    bindings[i] = BRAID_BINDING_INIT;
+    bindings[i].value = i == 0 ? view->inputs()[0] : view->outputs()[0];
+    bindings[i].host = i == 0 ? in : out;
+    bindings[i].bytes = sizeof in;
+    bindings[i].rank = 2;
+    bindings[i].dims = dims;
+  }
+  braid_submit submit = BRAID_SUBMIT_INIT;
+  submit.binding_count = 2;
+  submit.binding_stride = sizeof(braid_binding);
+  submit.bindings = bindings;
+  Fence fence;
+  exec->Submit(submit, &fence);
+}
+
+// What was only lent is unreadable afterwards; the crash names plugin, slot and cause.
+class LentMemoryDeathTest : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(LentMemoryDeathTest, CannotBeReadLater) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto [fault, why] = GetParam();
+  // A sanitizer handles the signal itself.
+  EXPECT_DEATH(RunAdd(fault), std::string("Sanitizer|fixture: SIGSEGV in exec.submit: ") + why);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LentMemoryDeathTest,
+                         ::testing::Values(std::pair{"released", "the bytes of a constant were used after"},
+                                           std::pair{"borrowed", "the bytes of a constant were used after"},
+                                           std::pair{"graph", "the graph of a call was used after the call"}),
+                         [](const auto& info) { return std::string(info.param.first); });
+
+TEST(CheckedDeathTest, CrashNamesPluginAndSlot) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_DEATH(
+      {
+        const auto device = testing::FixtureDevice("crash_late", true);
+        const Graph graph = ChainGraph();
+        (void)device->Compile(*GraphView::Segment(graph, {0}, {}), {});
+      },
+      "fixture: SIGABRT in device.compile");
 }
 
 }  // namespace

@@ -2,42 +2,42 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/plugins/checked/private_memory.h"
 #include "core/plugins/checked/slots.h"
-#include "core/plugins/view.h"
+#include "core/plugins/isolate/wire.h"
 
 namespace braid::checked {
 namespace {
 
-class ConstantWatch {
+// A call that shows the plugin a graph: a copy of it, which becomes unreadable afterwards, as do constants
+// that were taken without a token. Then looks whether the plugin wrote to constants.
+class GraphCall {
  public:
-  ConstantWatch(Layer* layer, const braid_graph* graph, const char* slot) : layer_(layer), slot_(slot) {
-    const auto* provider = static_cast<const ConstantProvider*>(graph->host_data);
-    if (provider == nullptr) return;
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < graph->value_count; ++i) {
-      const auto& value = At<braid_value>(graph->values, graph->value_stride, i);
-      if ((value.flags & BRAID_VALUE_CONSTANT) == 0 || total + value.bytes > kMaxWatched) continue;
-      total += value.bytes;
-      if (auto constant = provider->constant(i))
-        watched_.push_back({constant, HashBytes(constant->data, constant->bytes), i});
-    }
+  GraphCall(Layer* layer, const braid_graph* graph, const char* slot)
+      : layer_(layer), host_graph_(graph), slot_(slot) {
+    memory_ = PrivateMemory::Make(isolate::FlatBytes(*graph), "the graph of a call was used after the call");
+    if (memory_ == nullptr) return;
+    isolate::Flatten(*graph, memory_->data());
+    braid_graph own = isolate::Unflatten(memory_->data());
+    own.host_data = graph->host_data;
+    std::memcpy(memory_->data(), &own, sizeof own);
   }
-  ~ConstantWatch() {
-    for (const Item& item : watched_)
-      if (HashBytes(item.constant->data, item.constant->bytes) != item.hash)
-        layer_->Report(Rule::kConstantChanged,
-                       absl::StrCat(slot_, " changed the bytes of constant value ", item.value));
+  ~GraphCall() {
+    for (const uint32_t value : layer_->host()->EndCall(host_graph_->host_data))
+      layer_->Report(Rule::kConstantChanged,
+                     absl::StrCat(slot_, " changed the bytes of constant value ", value));
+  }
+  GraphCall(const GraphCall&) = delete;
+  GraphCall& operator=(const GraphCall&) = delete;
+  const braid_graph* graph() const {
+    return memory_ == nullptr ? host_graph_ : reinterpret_cast<const braid_graph*>(memory_->data());
   }
 
  private:
-  struct Item {
-    std::shared_ptr<const Constant> constant;
-    uint64_t hash;
-    uint32_t value;
-  };
   Layer* layer_;
+  const braid_graph* host_graph_;
   const char* slot_;
-  std::vector<Item> watched_;
+  std::unique_ptr<PrivateMemory> memory_;
 };
 
 braid_status BRAID_CALL DeviceQuery(braid_device* d, const braid_graph* graph,
@@ -45,9 +45,11 @@ braid_status BRAID_CALL DeviceQuery(braid_device* d, const braid_graph* graph,
   constexpr const char* kSlot = "device.query";
   const auto box = DeviceOf(d, kSlot);
   if (box == nullptr) return Refuse("device.query: no device");
-  const ConstantWatch watch(box->layer, graph, kSlot);
-  const braid_status status = Status(
-      box->layer, kSlot, box->layer->inner().device->query(box->inner, graph, options, verdicts, stride));
+  const GraphCall call(box->layer, graph, kSlot);
+  const braid_status status =
+      Status(box->layer, kSlot,
+             box->layer->inner().device->query(box->inner, call.graph(), options, verdicts, stride),
+             {BRAID_INVALID_ARGUMENT, BRAID_IO_ERROR});
   if (status != BRAID_OK) return status;
   for (uint32_t i = 0; i < graph->node_count; ++i) {
     const auto& v = At<braid_verdict>(verdicts, stride, i);
@@ -72,16 +74,18 @@ braid_status BRAID_CALL DeviceEstimate(braid_device* d, const braid_graph* graph
                                        const uint32_t* ends, uint32_t sets, void* costs, uint32_t stride) {
   const auto box = DeviceOf(d, "device.estimate");
   if (box == nullptr) return Refuse("device.estimate: no device");
-  const ConstantWatch watch(box->layer, graph, "device.estimate");
-  return Status(
-      box->layer, "device.estimate",
-      box->layer->inner().device->estimate(box->inner, graph, options, nodes, ends, sets, costs, stride));
+  const GraphCall call(box->layer, graph, "device.estimate");
+  return Status(box->layer, "device.estimate",
+                box->layer->inner().device->estimate(box->inner, call.graph(), options, nodes, ends, sets,
+                                                     costs, stride),
+                {BRAID_UNSUPPORTED, BRAID_INVALID_ARGUMENT, BRAID_IO_ERROR});
 }
 
 braid_status BRAID_CALL DeviceLink(braid_device* d, const braid_device_info* peer, braid_link* out) {
   const auto box = DeviceOf(d, "device.link");
   if (box == nullptr) return Refuse("device.link: no device");
-  return Status(box->layer, "device.link", box->layer->inner().device->link(box->inner, peer, out));
+  return Status(box->layer, "device.link", box->layer->inner().device->link(box->inner, peer, out),
+                {BRAID_UNSUPPORTED});
 }
 
 braid_status BRAID_CALL DeviceCompile(braid_device* d, const braid_graph* graph,
@@ -91,10 +95,13 @@ braid_status BRAID_CALL DeviceCompile(braid_device* d, const braid_graph* graph,
   const auto box = DeviceOf(d, kSlot);
   if (box == nullptr) return Refuse("device.compile: no device");
   Layer* layer = box->layer;
-  const ConstantWatch watch(layer, graph, kSlot);
   braid_exec* given = nullptr;
-  const braid_status status =
-      Status(layer, kSlot, layer->inner().device->compile(box->inner, graph, options, &given));
+  braid_status status;
+  {
+    const GraphCall call(layer, graph, kSlot);
+    status = Status(layer, kSlot, layer->inner().device->compile(box->inner, call.graph(), options, &given),
+                    {BRAID_INVALID_ARGUMENT, BRAID_IO_ERROR, BRAID_UNSUPPORTED, BRAID_TIMEOUT});
+  }
   Gives(layer, kSlot, status, given);
   if (status == BRAID_UNSUPPORTED) {
     const std::string text = ErrorSink::Take();
@@ -117,8 +124,10 @@ braid_status BRAID_CALL DeviceCheckBlob(braid_device* d, const braid_graph* grap
                                         const braid_compile_options* options, braid_bytes blob) {
   const auto box = DeviceOf(d, "device.check_blob");
   if (box == nullptr) return Refuse("device.check_blob: no device");
+  const GraphCall call(box->layer, graph, "device.check_blob");
   return Status(box->layer, "device.check_blob",
-                box->layer->inner().device->check_blob(box->inner, graph, options, blob));
+                box->layer->inner().device->check_blob(box->inner, call.graph(), options, blob),
+                {BRAID_UNSUPPORTED, BRAID_STALE_BLOB, BRAID_INVALID_ARGUMENT, BRAID_IO_ERROR});
 }
 
 braid_status BRAID_CALL DeviceLoadBlob(braid_device* d, const braid_graph* graph,
@@ -128,9 +137,14 @@ braid_status BRAID_CALL DeviceLoadBlob(braid_device* d, const braid_graph* graph
   const auto box = DeviceOf(d, "device.load_blob");
   if (box == nullptr) return Refuse("device.load_blob: no device");
   braid_exec* given = nullptr;
-  const braid_status status =
-      Status(box->layer, "device.load_blob",
-             box->layer->inner().device->load_blob(box->inner, graph, options, blob, &given));
+  braid_status status;
+  {
+    const GraphCall call(box->layer, graph, "device.load_blob");
+    status =
+        Status(box->layer, "device.load_blob",
+               box->layer->inner().device->load_blob(box->inner, call.graph(), options, blob, &given),
+               {BRAID_UNSUPPORTED, BRAID_STALE_BLOB, BRAID_INVALID_ARGUMENT, BRAID_IO_ERROR, BRAID_TIMEOUT});
+  }
   Gives(box->layer, "device.load_blob", status, given);
   if (given != nullptr) *out = GiveExec(box, graph, given);
   return status;
@@ -138,7 +152,7 @@ braid_status BRAID_CALL DeviceLoadBlob(braid_device* d, const braid_graph* graph
 
 braid_status GiveBuffer(const std::shared_ptr<DeviceBox>& box, const char* slot, braid_status status,
                         braid_buffer* given, uint64_t bytes, uint32_t flags, braid_buffer** out) {
-  Status(box->layer, slot, status);
+  Status(box->layer, slot, status, {BRAID_INVALID_ARGUMENT, BRAID_UNSUPPORTED});
   Gives(box->layer, slot, status, given);
   if (given != nullptr) {
     box->children.fetch_add(1);
@@ -178,7 +192,8 @@ braid_status BRAID_CALL BufferExport(braid_device* d, braid_buffer* b, uint32_t 
   const auto buffer = box == nullptr ? nullptr : BufferOf(box, b, "device.buffer_export");
   if (buffer == nullptr) return Refuse("device.buffer_export: the call breaks the ABI");
   return Status(box->layer, "device.buffer_export",
-                box->layer->inner().device->buffer_export(box->inner, buffer->inner, kind, out));
+                box->layer->inner().device->buffer_export(box->inner, buffer->inner, kind, out),
+                {BRAID_UNSUPPORTED});
 }
 
 void BRAID_CALL BufferFree(braid_device* d, braid_buffer* b) {
@@ -216,7 +231,8 @@ braid_status BRAID_CALL DeviceMap(braid_device* d, braid_buffer* b, uint64_t off
     return Refuse("device.map: the call breaks the ABI");
   }
   const braid_status status = Status(
-      box->layer, kSlot, box->layer->inner().device->map(box->inner, buffer->inner, offset, bytes, out));
+      box->layer, kSlot, box->layer->inner().device->map(box->inner, buffer->inner, offset, bytes, out),
+      {BRAID_INVALID_ARGUMENT, BRAID_UNSUPPORTED});
   if (status == BRAID_OK) buffer->mapped.store(true);
   return status;
 }
@@ -280,13 +296,19 @@ braid_status BRAID_CALL DeviceTransfer(braid_device* d, const braid_transfer* t,
   if (!Waits(layer, kSlot, t->waits, t->wait_count, &waits)) return Refuse(kRefused);
   own.waits = waits.data();
   braid_fence* given = nullptr;
-  const braid_status status = Status(layer, kSlot, layer->inner().device->transfer(box->inner, &own, &given));
+  braid_status status;
+  {
+    const Stopwatch watch(box.get(), kSlot);
+    status = layer->inner().device->transfer(box->inner, &own, &given);
+  }
+  RunStatus(box.get(), kSlot, status, t->wait_count > 0);
   if (status != BRAID_OK || given == nullptr) {
     if (given != nullptr) Gives(layer, kSlot, status, given);
     return status;
   }
   auto fence = std::make_shared<FenceBox>(box, given);
   fence->buffers = std::move(buffers);
+  fence->any_status = t->wait_count > 0;
   *out = GiveFence(std::move(fence));
   return status;
 }
@@ -297,7 +319,8 @@ braid_status BRAID_CALL DeviceFence(braid_device* d, braid_fence** out) {
   if (box == nullptr) return Refuse("device.fence_create: no device");
   braid_fence* given = nullptr;
   const braid_status status =
-      Status(box->layer, "device.fence_create", box->layer->inner().device->fence_create(box->inner, &given));
+      Status(box->layer, "device.fence_create", box->layer->inner().device->fence_create(box->inner, &given),
+             {BRAID_UNSUPPORTED});
   Gives(box->layer, "device.fence_create", status, given);
   if (given == nullptr) return status;
   auto fence = std::make_shared<FenceBox>(box, given);
@@ -311,7 +334,8 @@ braid_status BRAID_CALL DeviceHealth(braid_device* d, braid_health* out) {
   if (box == nullptr) return Refuse("device.health: no device");
   const braid_status status = box->layer->inner().device->health(box->inner, out);
   if (status != BRAID_OK && status != BRAID_DEVICE_LOST)
-    box->layer->Report(Rule::kStatus, absl::StrCat("device.health answered ", StatusName(status)));
+    box->layer->Report(Rule::kStatus, absl::StrCat("device.health answered ", StatusName(status),
+                                                   ", which is none of its statuses"));
   return status;
 }
 

@@ -7,8 +7,8 @@
 namespace braid::checked {
 namespace {
 
-std::shared_ptr<ExecBox> ExecOf(braid_exec* e, const char* slot) {
-  return Boxes::Get().Find<ExecBox>(e, Kind::kExec, slot);
+Entered<ExecBox> ExecOf(braid_exec* e, const char* slot) {
+  return {Boxes::Get().Find<ExecBox>(e, Kind::kExec, slot), slot};
 }
 
 // "" if the dims are ones that the port can have.
@@ -89,9 +89,12 @@ bool CheckBinding(const ExecBox& exec, const char* slot, bool in_submit, braid_b
                   absl::StrCat(where, " is bound to host memory, which the device did not say it takes"));
   const bool has_memory = b->buffer != nullptr || b->host != nullptr;
   // Of an output the dims may be a guess; its bytes bound what may be written.
-  if (port->input && has_memory && b->strides == nullptr && Needed(*port, *b) > b->bytes)
+  constexpr braid_type kString = 8;
+  const uint64_t needed = Needed(*port, *b);
+  if (port->input && has_memory && b->strides == nullptr &&
+      (port->type == kString ? needed > b->bytes : needed != b->bytes))
     layer->Report(Rule::kBindingRange,
-                  absl::StrCat(where, " has ", b->bytes, " bytes, its shape needs ", Needed(*port, *b)));
+                  absl::StrCat(where, " has ", b->bytes, " bytes, its shape needs ", needed));
   if (buffer != nullptr) {
     if (buffer->bytes != UINT64_MAX && (b->offset > buffer->bytes || b->bytes > buffer->bytes - b->offset)) {
       layer->Report(Rule::kBindingRange, absl::StrCat(where, " lies at ", b->offset, " + ", b->bytes,
@@ -109,8 +112,9 @@ bool CheckBinding(const ExecBox& exec, const char* slot, bool in_submit, braid_b
 braid_status BRAID_CALL ExecIo(braid_exec* e, uint32_t value, braid_io_requirements* out) {
   const auto box = ExecOf(e, "exec.io_requirements");
   if (box == nullptr) return Refuse("exec.io_requirements: no executable");
-  const braid_status status = Status(box->layer, "exec.io_requirements",
-                                     box->layer->inner().exec->io_requirements(box->inner, value, out));
+  const braid_status status =
+      Status(box->layer, "exec.io_requirements",
+             box->layer->inner().exec->io_requirements(box->inner, value, out), {BRAID_INVALID_ARGUMENT});
   if (status == BRAID_OK && (out->alignment & (out->alignment - 1)) != 0)
     box->layer->Report(Rule::kAlignment, absl::StrCat("exec.io_requirements: the alignment ", out->alignment,
                                                       " of value ", value, " is no power of two"));
@@ -137,7 +141,8 @@ braid_status BRAID_CALL ExecDims(braid_exec* e, const void* inputs, uint32_t cou
   const braid_status status =
       Status(box->layer, kSlot,
              box->layer->inner().exec->output_dims(box->inner, own.data(), count, sizeof(braid_binding),
-                                                   output, rank, dims));
+                                                   output, rank, dims),
+             {BRAID_UNSUPPORTED, BRAID_INVALID_ARGUMENT});
   const Port* port = PortOf(*box, output);
   if (status == BRAID_OK && port != nullptr)
     if (const std::string why = Mismatch(*port, *rank, dims); !why.empty())
@@ -154,7 +159,28 @@ braid_status BRAID_CALL ExecWorkspace(braid_exec* e, const void* inputs, uint32_
     return Refuse("exec.workspace_size: the call breaks the ABI");
   return Status(
       box->layer, kSlot,
-      box->layer->inner().exec->workspace_size(box->inner, own.data(), count, sizeof(braid_binding), bytes));
+      box->layer->inner().exec->workspace_size(box->inner, own.data(), count, sizeof(braid_binding), bytes),
+      {BRAID_INVALID_ARGUMENT});
+}
+
+// Core does not ask for shapes that the graph tells; what the plugin would answer must be the same.
+void TellStaticShapes(const ExecBox& box, const std::vector<braid_binding>& inputs) {
+  constexpr const char* kSlot = "exec.output_dims";
+  for (const Port& port : box.ports) {
+    if (port.input || port.rank < 0 ||
+        std::any_of(port.dims.begin(), port.dims.end(), [](const braid_dim& d) { return d.value < 0; }))
+      continue;
+    int32_t rank = -1;
+    int64_t dims[BRAID_MAX_RANK] = {};
+    const braid_status status = Status(
+        box.layer, kSlot,
+        box.layer->inner().exec->output_dims(box.inner, inputs.data(), static_cast<uint32_t>(inputs.size()),
+                                             sizeof(braid_binding), port.value, &rank, dims),
+        {BRAID_UNSUPPORTED});
+    if (status != BRAID_OK) continue;
+    if (const std::string why = Mismatch(port, rank, dims); !why.empty())
+      box.layer->Report(Rule::kOutputShape, absl::StrCat(kSlot, " tells for value ", port.value, " ", why));
+  }
 }
 
 braid_status BRAID_CALL ExecSubmit(braid_exec* e, const braid_submit* submit, braid_fence** out) {
@@ -212,6 +238,10 @@ braid_status BRAID_CALL ExecSubmit(braid_exec* e, const braid_submit* submit, br
     const auto workspace = Boxes::Get().Find<BufferBox>(submit->workspace, Kind::kBuffer, kSlot, layer);
     if (workspace == nullptr) return Refuse(kRefused);
     own.workspace = workspace->inner;
+    if (submit->workspace_offset % box->device->info.alignment != 0)
+      layer->Report(Rule::kBindingAlignment,
+                    absl::StrCat(kSlot, ": the workspace lies at ", submit->workspace_offset,
+                                 ", no multiple of ", box->device->info.alignment));
     buffers.push_back(workspace);
   }
   std::vector<braid_binding> inputs;
@@ -230,9 +260,15 @@ braid_status BRAID_CALL ExecSubmit(braid_exec* e, const braid_submit* submit, br
       return Refuse(kRefused);
     }
   }
+  TellStaticShapes(*box, inputs);
   ErrorSink::Clear();
   braid_fence* given = nullptr;
-  const braid_status status = Status(layer, kSlot, layer->inner().exec->submit(box->inner, &own, &given));
+  braid_status status;
+  {
+    const Stopwatch watch(box->device.get(), kSlot);
+    status = layer->inner().exec->submit(box->inner, &own, &given);
+  }
+  RunStatus(box->device.get(), kSlot, status, submit->wait_count > 0);
   if (status != BRAID_OK) {
     if (given != nullptr) Gives(layer, kSlot, status, given);
     return status;
@@ -244,6 +280,7 @@ braid_status BRAID_CALL ExecSubmit(braid_exec* e, const braid_submit* submit, br
     return status;
   }
   run->exec = box;
+  run->any_status = submit->wait_count > 0;
   run->buffers = std::move(buffers);
   *out = GiveFence(std::move(run));
   return status;
@@ -263,7 +300,8 @@ braid_status BRAID_CALL ExecTake(braid_exec* e, braid_fence* f, uint32_t value, 
   braid_buffer* given = nullptr;
   const braid_status status =
       Status(box->layer, kSlot,
-             box->layer->inner().exec->take_output(box->inner, fence->inner, value, &given, rank, dims));
+             box->layer->inner().exec->take_output(box->inner, fence->inner, value, &given, rank, dims),
+             {BRAID_INVALID_ARGUMENT});
   if (status != BRAID_OK) return status;
   if (const Port* port = PortOf(*box, value); port != nullptr)
     if (const std::string why = Mismatch(*port, *rank, dims); !why.empty())
@@ -280,8 +318,18 @@ braid_status BRAID_CALL ExecSave(braid_exec* e, void* context,
                                  braid_status(BRAID_CALL* write)(void*, braid_bytes)) {
   const auto box = ExecOf(e, "exec.save_blob");
   if (box == nullptr) return Refuse("exec.save_blob: no executable");
-  return Status(box->layer, "exec.save_blob",
-                box->layer->inner().exec->save_blob(box->inner, context, write));
+  // What `write` answers is the host's own.
+  struct Writing {
+    void* context;
+    braid_status(BRAID_CALL* write)(void*, braid_bytes);
+    braid_status last;
+  } writing{context, write, BRAID_OK};
+  const auto forward = [](void* c, braid_bytes bytes) noexcept -> braid_status {
+    auto* w = static_cast<Writing*>(c);
+    return w->last = w->write(w->context, bytes);
+  };
+  const braid_status status = box->layer->inner().exec->save_blob(box->inner, &writing, forward);
+  return Status(box->layer, "exec.save_blob", status, {BRAID_UNSUPPORTED, writing.last});
 }
 
 void BRAID_CALL ExecDestroy(braid_exec* e) {
@@ -314,6 +362,8 @@ braid_exec* GiveExec(const std::shared_ptr<DeviceBox>& device, const braid_graph
         port.dims.push_back(
             At<braid_dim>(graph->dims, graph->dim_stride, value.dims + static_cast<uint32_t>(k)));
       braid_io_requirements io = BRAID_IO_REQUIREMENTS_INIT;
+      io.alignment = 1;
+      io.may_alias_input = BRAID_NONE;
       if (device->layer->inner().exec->io_requirements(inner, list[i], &io) == BRAID_OK) {
         port.alignment = std::max<uint64_t>(io.alignment, 1);
         port.flags = io.flags;

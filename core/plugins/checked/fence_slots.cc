@@ -4,8 +4,8 @@
 namespace braid::checked {
 namespace {
 
-std::shared_ptr<FenceBox> FenceOf(braid_fence* f, const char* slot) {
-  return Boxes::Get().Find<FenceBox>(f, Kind::kFence, slot);
+Entered<FenceBox> FenceOf(braid_fence* f, const char* slot) {
+  return {Boxes::Get().Find<FenceBox>(f, Kind::kFence, slot), slot};
 }
 
 // Takes note of what the fence said; gives what the caller should hear.
@@ -19,7 +19,7 @@ braid_status Seen(FenceBox& fence, const char* slot, braid_status status) {
     return before;
   }
   if (status == BRAID_PENDING) return status;
-  if (status < BRAID_OK || status > BRAID_IO_ERROR)
+  if (!IsRunStatus(status, fence.any_status || fence.of_host))
     fence.layer->Report(Rule::kStatus, absl::StrCat(slot, ": a fence ended with ", StatusName(status)));
   CompareWatched(fence);
   fence.end.compare_exchange_strong(before, status);
@@ -38,10 +38,10 @@ void BRAID_CALL Called(void* argument, braid_status status) {
     box->layer->Report(Rule::kCallbackTwiceMade, "a fence called back more than once");
     return;
   }
-  box->in_callback.store(true);
+  box->in_callback.store(std::this_thread::get_id());
   const braid_status told = Seen(*box, "fence.on_ready", status);
   box->callback(box->argument, told);
-  box->in_callback.store(false);
+  box->in_callback.store(std::thread::id());
 }
 
 void BRAID_CALL FenceOnReady(braid_fence* f, void(BRAID_CALL* callback)(void*, braid_status),
@@ -66,7 +66,8 @@ braid_status BRAID_CALL FenceCompletion(braid_fence* f, braid_completion* out) {
 }
 
 void BRAID_CALL FenceCancel(braid_fence* f) {
-  if (const auto box = FenceOf(f, "fence.cancel")) box->layer->inner().fence->cancel(box->inner);
+  if (const auto box = FenceOf(f, "fence.cancel"); box != nullptr)
+    box->layer->inner().fence->cancel(box->inner);
 }
 
 void BRAID_CALL FenceSignal(braid_fence* f, braid_status status) {
@@ -86,8 +87,10 @@ void BRAID_CALL FenceDestroy(braid_fence* f) {
     box->layer->Report(Rule::kFenceBusy, "a fence was destroyed before it was done");
     return;  // passing it on would crash; the leak does not
   }
-  if (box->asked.load() && (box->calls.load() == 0 || box->in_callback.load()))
-    box->layer->Report(Rule::kFenceBusy, "a fence was destroyed before its callback had returned");
+  if (box->asked.load() && box->calls.load() == 0)
+    box->layer->Report(Rule::kFenceBusy, "a fence was destroyed before it had called back");
+  if (box->in_callback.load() == std::this_thread::get_id())
+    box->layer->Report(Rule::kFenceBusy, "a fence was destroyed from its callback");
   if (!Boxes::Get().Kill(box, "fence.destroy")) return;
   box->device->children.fetch_sub(1);
   if (box->exec != nullptr) box->exec->fences.fetch_sub(1);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct DeviceBox : Box {
   const DeviceInfo info;
   std::vector<std::atomic<bool>> queues;  // whether a call is in each
   std::atomic<int64_t> children{0};       // buffers, executables and fences that live
+  std::atomic<bool> told_slow{false};     // that a submit or transfer took long
 };
 
 struct BufferBox : Box {
@@ -89,8 +91,10 @@ struct FenceBox : Box {
   std::shared_ptr<ExecBox> exec;                    // of a submit
   std::vector<std::shared_ptr<BufferBox>> buffers;  // that the work uses
   std::vector<Watched> watched;
-  bool of_host = false;  // by fence_create
-  std::atomic<bool> signalled{false}, asked{false}, in_callback{false};
+  bool of_host = false;     // by fence_create
+  bool any_status = false;  // ends as what it waited for, or as the host signals
+  std::atomic<bool> signalled{false}, asked{false};
+  std::atomic<std::thread::id> in_callback{};  // the thread that is in the host's function
   std::atomic<int> calls{0};
   std::atomic<braid_status> end{BRAID_PENDING};  // once seen
   std::atomic<bool> compared{false};
@@ -107,6 +111,7 @@ class Layer : public PluginLayer {
   void Report(Rule rule, const std::string& text);
   const braid_plugin& inner() const { return *inner_; }
   HostTable* host() const { return host_; }
+  const char* id() const { return id_.c_str(); }
   std::atomic<int64_t> devices{0};
 
  private:

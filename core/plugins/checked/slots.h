@@ -7,12 +7,14 @@
 #include <braid/plugin.h>
 
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/graph/graph.h"
+#include "core/plugins/checked/crash.h"
 #include "core/plugins/checked/objects.h"
 #include "core/plugins/host.h"
 
@@ -45,8 +47,38 @@ class Exclusive {
   bool entered_;
 };
 
-// A status that a slot answers at once.
-braid_status Status(Layer* layer, const char* slot, braid_status status);
+// An object that a slot was called for; the thread counts as in that slot as long as it lives.
+template <class B>
+class Entered : public std::shared_ptr<B> {
+ public:
+  Entered(std::shared_ptr<B> box, const char* slot)
+      : std::shared_ptr<B>(std::move(box)), mark_(*this == nullptr ? "" : this->get()->layer->id(), slot) {}
+
+ private:
+  const SlotMark mark_;
+};
+
+// What a slot answered: reported unless it is OK, OUT_OF_MEMORY, DEVICE_LOST, INTERNAL or one of `others`.
+braid_status Status(Layer* layer, const char* slot, braid_status status,
+                    std::initializer_list<braid_status> others);
+// The same of submit and transfer, which answer for the work where it is done within the call.
+void RunStatus(DeviceBox* device, const char* slot, braid_status status, bool waited);
+// Of a run or transfer that has ended. `any`: it waited for others, and may have ended as they did.
+bool IsRunStatus(braid_status status, bool any);
+
+// Tells once a device of a submit or transfer that took long, though the device is not SYNCHRONOUS.
+class Stopwatch {
+ public:
+  Stopwatch(DeviceBox* device, const char* slot);
+  ~Stopwatch();
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  DeviceBox* const device_;
+  const char* const slot_;
+  const uint64_t start_;
+};
 
 template <class T>
 void Gives(Layer* layer, const char* slot, braid_status status, T* given) {
@@ -59,7 +91,7 @@ void Gives(Layer* layer, const char* slot, braid_status status, T* given) {
 // INVALID_ARGUMENT, with the text for the caller.
 braid_status Refuse(const char* text);
 
-std::shared_ptr<DeviceBox> DeviceOf(braid_device* d, const char* slot);
+Entered<DeviceBox> DeviceOf(braid_device* d, const char* slot);
 
 // Whether the fence has ended.
 bool Done(FenceBox& fence, const char* slot);

@@ -339,6 +339,9 @@ void Server::Dispatch(Message& message) {
 void Server::Load(uint64_t id) {
   Plugin::LoadOptions options;
   options.cache_dir = cache_;
+  // The host checks its own side; what the plugin does with memory shows only here.
+  const char* check = secure_getenv("BRAID_CHECK");
+  options.check = check != nullptr && *check != '\0' && std::string_view(check) != "0";
   auto plugin = Plugin::Load(library_, options);
   if (!plugin.ok()) return Reply(id, plugin.status());
   plugin_ = *std::move(plugin);
