@@ -16,9 +16,9 @@ void ImageDecoder(OpContext& op) {
   const std::span<const uint8_t> file = stream.values<uint8_t>();
   const ImageFormat kind = FormatOf(file);
   if (kind == ImageFormat::kWebp || kind == ImageFormat::kJpeg2000)
-    throw kit::Error(BRAID_UNSUPPORTED, std::string("ImageDecoder: ") +
-                                            (kind == ImageFormat::kWebp ? "WebP" : "JPEG 2000") +
-                                            " images are not decoded");
+    throw kit::Error(BRAID_INVALID_ARGUMENT, std::string("ImageDecoder: ") +
+                                                 (kind == ImageFormat::kWebp ? "WebP" : "JPEG 2000") +
+                                                 " images are not decoded");
   const RgbImage image = DecodeImage(file).value_or(RgbImage{});
   const int64_t channels = format == "Grayscale" ? 1 : 3;
   Tensor& out = op.Output(0, kUint8, {image.height, image.width, channels});
