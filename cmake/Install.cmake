@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where, so that others find Braid with find_package(braid) or pkg-config:
 #   bin/braid  lib/libbraid.so  lib/braid/plugins/  include/braid/  lib/cmake/braid/  lib/pkgconfig/braid.pc
+#   share/doc/braid/  share/braid/examples/  share/braid/cases/ (what `braid verify` needs beside the cases)
 # Imported targets: braid::braid (the library for applications), braid::sdk (plugin.h and graph.h), braid::kit (helpers
 # for plugins written in C++); and the function braid_plugin().
 
@@ -39,6 +40,15 @@ if(TARGET braid_cli)
   install(TARGETS braid_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(folder IN ITEMS abi decisions how-to reference)
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/${folder}" DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endforeach()
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/sdk/examples" DESTINATION ${CMAKE_INSTALL_DATADIR}/braid)
+install(FILES
+  "${PROJECT_SOURCE_DIR}/tests/known/reference.txt"
+  "${PROJECT_SOURCE_DIR}/tools/models/dump_cases.py"
+  "${PROJECT_SOURCE_DIR}/tools/models/places.py"
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/braid/cases)
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/braidConfig.cmake.in" "${PROJECT_BINARY_DIR}/cmake/braidConfig.cmake"
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/braid)

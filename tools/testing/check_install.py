@@ -7,6 +7,8 @@ the prefix elsewhere (it must not remember its place), and there
   - builds and runs the C sample by find_package(braid) and CMake, and by pkg-config alone;
   - compiles each installed header by itself, C headers as C99 and C++20, C++ headers as C++20;
   - asks the installed command for its devices;
+  - builds the installed example in plain C and runs a model on it, also in a process of its own, and looks for what the
+    documents name;
   - writes a plugin by the installed `braid new-plugin`, builds it, runs its test, and runs a model on its device. Where
     namespaces are allowed (unshare), the source and the build tree are out of reach while that is done.
 Ends with `N passed, N failed, N skipped`.
@@ -38,6 +40,13 @@ endif()
 RELU = bytes.fromhex(
     "08083a380a0c0a01781201792204" "52656c75120472656c755a100a017812"
     "0b0a0908011205" "0a0312016e62100a01" "79120b0a090801" "12050a0312016e" "42040a001011"
+)
+
+# t = x + x, y = t + t, otherwise the same.
+ADD = bytes.fromhex(
+    "08083a490a0e0a01780a017812017422034164640a0e0a01740a0174120179220341646412036164"
+    "645a100a0178120b0a09080112050a0312016e62100a0179120b0a09080112050a0312016e42040a"
+    "001011"
 )
 
 
@@ -139,10 +148,44 @@ class Install:
         if "reference" not in text:
             raise RuntimeError(f"the installed command does not find its own plugins; it says:\n{text}")
 
-    def template(self) -> None:
-        def outside(*command, **environment) -> str:
-            return run(*self.hidden, *command, **environment)
+    def outside(self, *command, **environment) -> str:
+        return run(*self.hidden, *command, **environment)
 
+    def npy(self, values: list[float]) -> pathlib.Path:
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(values)},), }}\n".encode()
+        file = self.work / "x.npy"
+        file.write_bytes(
+            b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}f", *values)
+        )
+        return file
+
+    def example(self) -> None:
+        outside, share = self.outside, self.prefix / "share"
+        for file in ("doc/braid/how-to/write-a-plugin.md", "doc/braid/abi/rules.md", "braid/cases/reference.txt"):
+            if not (share / file).exists():
+                raise RuntimeError(f"share/{file} is not installed")
+        run(sys.executable, "-m", "py_compile", share / "braid" / "cases" / "dump_cases.py")
+        folder, build = share / "braid" / "examples" / "plain", self.work / "plain"
+        outside(self.args.cmake, "-S", folder, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        outside(self.args.cmake, "--build", build)
+        model, out = self.work / "add.onnx", self.work / "sum"
+        model.write_bytes(ADD)
+        for isolate in "0", "1":
+            environment = {
+                "BRAID_PLUGIN_PATH": str(build / "lib" / "braid" / "plugins"),
+                "BRAID_CHECK": "abort",
+                "BRAID_ISOLATE": isolate,
+            }
+            command = [next(self.prefix.rglob("bin/braid")), "run", model, "--device", "plain", "--output-dir", out]
+            text = outside(*command, "--input", f"x={self.npy([1.5, -2.0])}", **environment)
+            if "plain:0" not in text.strip().split("\n")[-1]:
+                raise RuntimeError(f"the summary does not name plain:0:\n{text}")
+            y = struct.unpack("<2f", (out / "y.npy").read_bytes()[-8:])
+            if y != (6.0, -8.0):
+                raise RuntimeError(f"x + x + (x + x) of 1.5, -2 on plain is {y}, BRAID_ISOLATE={isolate}")
+
+    def template(self) -> None:
+        outside = self.outside
         braid = next(self.prefix.rglob("bin/braid"))
         folder = self.work / "acme"
         outside(braid, "new-plugin", "acme", "--dir", folder)
@@ -151,7 +194,9 @@ class Install:
         cache = (folder / "build" / "CMakeCache.txt").read_text()
         if str(self.args.source.resolve()) in cache:
             raise RuntimeError("the plugin's build tree refers to Braid's source tree")
-        outside("ctest", "--test-dir", folder / "build", "--output-on-failure", "--no-tests=error")
+        text = outside("ctest", "--test-dir", folder / "build", "--output-on-failure", "--no-tests=error")
+        if "acme_isolated_test" not in text:
+            raise RuntimeError(f"the template does not test itself isolated:\n{text}")
         manifest = json.loads(next((folder / "build").rglob("acme.braid.json")).read_text())
         if manifest["abi"] != "0.1":
             raise RuntimeError(f"the manifest's abi is {manifest['abi']!r}")
@@ -160,9 +205,7 @@ class Install:
         if "acme:0" not in devices:
             raise RuntimeError(f"`braid devices` does not list acme:0, but {devices}")
         x = [-2.0, -0.5, 0.0, 3.0, 1e30]
-        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(x)},), }}\n".encode()
-        npy = self.work / "x.npy"
-        npy.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(x)}f", *x))
+        npy = self.npy(x)
         relu, out = self.work / "acme.onnx", self.work / "out"
         relu.write_bytes(RELU)
         command = [braid, "run", relu, "--device", "acme", "--input", f"x={npy}", "--output-dir", out]
@@ -191,7 +234,15 @@ def main() -> int:
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="braid install ") as folder:
         install = Install(args, pathlib.Path(folder))
-        checks = (install.demo_builds_all, install.cmake_package, install.pkg_config, install.headers, install.command, install.template)
+        checks = (
+            install.demo_builds_all,
+            install.cmake_package,
+            install.pkg_config,
+            install.headers,
+            install.command,
+            install.example,
+            install.template,
+        )
         for check in checks:
             title = check.__name__.replace("_", " ")
             try:
