@@ -338,7 +338,7 @@ TEST(ApiTest, VerboseTellsOnceOfEachPlacement) {
 }
 
 // Bad inputs 23: every misuse of graph_run is an error that says what is wrong, and the graph still works.
-TEST(BadInputs23, GraphRun) {
+TEST(BadInputs, GraphRun) {
   GraphPtr graph = Load(kTwoOutputs);
   std::vector<float> x = {1, 2}, y(1);
   graph_tensor out = GRAPH_TENSOR_INIT;
@@ -406,7 +406,7 @@ TEST(BadInputs23, GraphRun) {
   EXPECT_THAT(TakeFloats(out), ElementsAre(7.5f, 0));
 }
 
-TEST(BadInputs23, NothingIsFreedTwice) {
+TEST(BadInputs, NothingIsFreedTwice) {
   graph_free(nullptr);
   graph_tensor_release(nullptr);
   graph_request_free(nullptr);
@@ -417,7 +417,7 @@ TEST(BadInputs23, NothingIsFreedTwice) {
   graph_tensor_release(&t);
 }
 
-TEST(BadInputs04, AnEndlessLoopStopsWhenCancelled) {
+TEST(BadInputs, AnEndlessLoopStopsWhenCancelled) {
   GraphPtr graph =
       Load(std::string(kHeader) + R"(g (float x) => (float y) <int64 trips = {4611686018427387904}> {
       yes = Constant<value = bool {1}>()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Models that nobody should have made: each is refused with one line that says what is wrong, and where. The
-// numbers are those of the list of bad inputs; others of the list are tested beside the code that meets them.
+// Models that nobody should have made: each is refused with one line that says what is wrong, and where.
+// Others are tested beside the code that meets them.
 #include <chrono>
 
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using Parts = std::vector<std::string>;
@@ -31,7 +31,7 @@ pb::ModelProto Doubling(int n) {
   return FromText(text);
 }
 
-TEST(BadInputs02, FunctionsThatDoubleEachOther) {
+TEST(BadInputs, FunctionsThatDoubleEachOther) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(ErrorOf(Doubling(31)), SaysInOneLine(Parts{"model in memory", "functions", "100992"}));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
@@ -59,7 +59,7 @@ TEST(BadInputs02, FunctionsThatDoubleEachOther) {
   EXPECT_EQ(small->graph().nodes.size(), 16u);
 }
 
-TEST(BadInputs07, ASparseTensorThatWouldFillTheMemory) {
+TEST(BadInputs, ASparseTensorThatWouldFillTheMemory) {
   pb::ModelProto model = InOpset(17, "g (float[N] x) => (float[N] y) { y = Add(x, w) }");
   auto* s = model.mutable_graph()->add_sparse_initializer();
   s->add_dims(int64_t{1} << 28);
@@ -75,7 +75,7 @@ TEST(BadInputs07, ASparseTensorThatWouldFillTheMemory) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"'w'", "1073741824", "allowed"}));
 }
 
-TEST(BadInputs07, AResultOfTooManyDimensions) {
+TEST(BadInputs, AResultOfTooManyDimensions) {
   std::string ones = "1";
   for (int i = 1; i < 40; ++i) ones += ", 1";
   EXPECT_THAT(ErrorOf(InOpset(17, "g (float[N] x) => (float[N] y) <int64[40] s = {" + ones +
@@ -83,7 +83,7 @@ TEST(BadInputs07, AResultOfTooManyDimensions) {
               SaysInOneLine(Parts{"ConstantOfShape", "40 dimensions", "32"}));
 }
 
-TEST(BadInputs12, SlicesOfShapesWithHugeSteps) {
+TEST(BadInputs, SlicesOfShapesWithHugeSteps) {
   const auto start = std::chrono::steady_clock::now();
   for (const int64_t step : {INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_MIN + 1})
     for (const bool backwards : {false, true}) {
@@ -101,7 +101,7 @@ TEST(BadInputs12, SlicesOfShapesWithHugeSteps) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 
-TEST(BadInputs03, ExternalDataThroughAHardLink) {
+TEST(BadInputs, ExternalDataThroughAHardLink) {
   Folder outside, folder;
   std::filesystem::create_hard_link(outside.Write("secret", std::string(8, 's')), folder / "w.bin");
   pb::ModelProto model =
@@ -115,7 +115,7 @@ TEST(BadInputs03, ExternalDataThroughAHardLink) {
   EXPECT_THAT(ErrorOf(model, folder.path()), SaysInOneLine(Parts{"tensor 'w'", "w.bin", "hard link"}));
 }
 
-TEST(BadInputs05, AChainOf200000Nodes) {
+TEST(BadInputs, AChainOf200000Nodes) {
   for (const int opset : {28, 13}) {
     pb::ModelProto model = InOpset(opset, "g (float[4] v0) => (float[4] v200000) { v1 = Relu(v0) }");
     for (int i = 1; i < 200000; ++i) {
@@ -134,7 +134,7 @@ TEST(BadInputs05, AChainOf200000Nodes) {
   }
 }
 
-TEST(BadInputs06, AxesBeyondTheRank) {
+TEST(BadInputs, AxesBeyondTheRank) {
   pb::ModelProto lowest = Softmax("axis = 0");
   lowest.mutable_graph()->mutable_node(0)->mutable_attribute(0)->set_i(INT64_MIN);
   EXPECT_THAT(ErrorOf(lowest), SaysInOneLine(Parts{"model in memory", "Softmax", "axis"}));
@@ -157,7 +157,7 @@ pb::ModelProto External(const std::string& location) {
   return model;
 }
 
-TEST(BadInputs08, ExternalDataOutsideTheFolder) {
+TEST(BadInputs, ExternalDataOutsideTheFolder) {
   Folder outside, folder;
   outside.Write("secret", std::string(8, 's'));
   std::filesystem::create_directory(folder / "a");
@@ -174,7 +174,7 @@ TEST(BadInputs08, ExternalDataOutsideTheFolder) {
         << location;
 }
 
-TEST(BadInputs09, ExternalDataOfAModelInMemory) {
+TEST(BadInputs, ExternalDataOfAModelInMemory) {
   EXPECT_THAT(ErrorOf(External("w.bin")),
               SaysInOneLine(Parts{"model in memory", "tensor 'w'", "no base folder"}));
   pb::ModelProto sparse = InOpset(17, "g (float[2] x) => (float[2] y) { y = Add(x, w) }");
@@ -188,7 +188,7 @@ TEST(BadInputs09, ExternalDataOfAModelInMemory) {
   EXPECT_THAT(ErrorOf(sparse), SaysInOneLine(Parts{"'w'", "no base folder"}));
 }
 
-TEST(BadInputs11, InitializersThatDoNotFitTheirDims) {
+TEST(BadInputs, InitializersThatDoNotFitTheirDims) {
   pb::ModelProto model =
       InOpset(17, "g (float[2] x) => (float[2] y) <float[2] w = {0, 0}> { y = Add(x, w) }");
   model.mutable_graph()->mutable_initializer(0)->add_float_data(3);
@@ -197,32 +197,48 @@ TEST(BadInputs11, InitializersThatDoNotFitTheirDims) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"tensor 'w'", "negative dimension"}));
 }
 
-TEST(BadInputs12, ConstantsOfShapesThatOverflow) {
-  // None of these may crash or hang the loader; what it makes of them is an error or an unknown shape.
-  for (const char* body :
-       {"s = Mul(a, a) y = ConstantOfShape(s)", "s = Add(a, a) y = ConstantOfShape(s)",
-        "s = Sub(b, a) y = ConstantOfShape(s)", "s = Div(b, c) y = ConstantOfShape(s)",
-        "s = Mod(b, d) y = ConstantOfShape(s)", "s = Div(a, d) y = ConstantOfShape(s)",
-        "s = Neg(b) y = ConstantOfShape(s)", "s = Abs(b) y = ConstantOfShape(s)",
-        "s = ReduceProd(a, d) y = ConstantOfShape(s)",
-        "t = Concat <axis = 0> (a, a, a) y = ConstantOfShape(t)",
-        "e = Squeeze(a) f = Squeeze(c) z = Squeeze(d) s = Range(z, e, f) y = ConstantOfShape(s)",
-        "e = Squeeze(a) z = Squeeze(d) s = Range(z, e, z) y = ConstantOfShape(s)",
-        "s = Gather(a, a) y = ConstantOfShape(s)", "s = Slice(a, b, a, d, d) y = ConstantOfShape(s)",
-        "s = Expand(a, a) y = ConstantOfShape(s)", "s = Tile(a, a) y = ConstantOfShape(s)"}) {
+TEST(BadInputs, ConstantsOfShapesThatOverflow) {
+  // a is the greatest integer, b the least, c -1 and d 0. What can't be computed is left unknown ("?").
+  const std::pair<const char*, const char*> cases[] = {
+      {"s = Mul(a, a) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Add(a, a) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Sub(b, a) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Div(b, c) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Mod(b, d) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Div(a, d) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Neg(b) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Abs(b) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = ReduceProd <axes = [0]> (a) y = ConstantOfShape(s)", "float32[9223372036854775807]"},
+      {"t = Concat <axis = 0> (a, a, a) y = ConstantOfShape(t)",
+       "float32[9223372036854775807,9223372036854775807,9223372036854775807]"},
+      {"e = Squeeze(a) f = Squeeze(c) z = Squeeze(d) s = Range(z, e, f) y = ConstantOfShape(s)", "float32[]"},
+      // The device that runs it refuses the step.
+      {"e = Squeeze(a) z = Squeeze(d) s = Range(z, e, z) y = ConstantOfShape(s)", "float32[]"},
+      {"s = Gather(a, a) y = ConstantOfShape(s)", "float32[?]"},
+      {"s = Slice(a, b, a, d, d) y = ConstantOfShape(s)", "error"},
+      {"s = Expand(a, a) y = ConstantOfShape(s)", "float32[...]"},
+      {"s = Tile(a, a) y = ConstantOfShape(s)", "float32[...]"},
+  };
+  for (const auto& [body, expected] : cases) {
     const auto model = Load(InOpset(
         17, std::string("g (float[N] x) => (float[A] y) <int64[1] a = {9223372036854775807}, int64[1] b = "
                         "{-9223372036854775808}, int64[1] c = {-1}, int64[1] d = {0}> { ") +
                 body + " }"));
+    std::string found = "error";
     if (model.ok()) {
-      (*model)->Specialise(std::vector<InputShape>{{true, {4}}}).status().IgnoreError();
+      const auto graph = (*model)->Specialise(std::vector<InputShape>{{true, {4}}});
+      ASSERT_TRUE(graph.ok()) << body << ": " << graph.status();
+      // The names of what is unknown do not matter.
+      found = TypeOfValue(**graph, "y");
+      if (found.find_first_of("?AN") != std::string::npos) found = "float32[?]";
     } else {
       EXPECT_EQ(std::string(model.status().message()).find('\n'), std::string::npos) << model.status();
     }
+    EXPECT_EQ(found, expected) << body;
   }
 }
 
-TEST(BadInputs13, ConvolutionsThatCannotBe) {
+TEST(BadInputs, ConvolutionsThatCannotBe) {
   const auto conv = [](const std::string& w, const std::string& attributes) {
     const auto loaded =
         Load(InOpset(17, "g (float[1,4,8,8] x, float[" + w + "] w) => (float[A,B,C,D] y) { y = Conv <" +
@@ -242,7 +258,7 @@ TEST(BadInputs13, ConvolutionsThatCannotBe) {
   conv("4,4,99,99", "group = 1");
 }
 
-TEST(BadInputs17, TypesThatAreNoneOrDiffer) {
+TEST(BadInputs, TypesThatAreNoneOrDiffer) {
   pb::ModelProto model = InOpset(17, kRelu);
   model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(77);
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"model in memory"}));
@@ -257,7 +273,7 @@ TEST(BadInputs17, TypesThatAreNoneOrDiffer) {
               SaysInOneLine(Parts{"Relu"}));
 }
 
-TEST(BadInputs18, EinsumEquations) {
+TEST(BadInputs, EinsumEquations) {
   for (const char* equation :
        {"", "->", "ij", "ij,jk,kl->il", "i,,j->ij", "i...j...,jk->ik", "ij,jk->iz", "i1,jk->ik",
         "ij,jk->->ik", "....,jk->k", ",->", "iijk,jk", "ij,jk->ii", "\\", "ij,jk->i k l"}) {
@@ -270,7 +286,7 @@ TEST(BadInputs18, EinsumEquations) {
   }
 }
 
-TEST(BadInputs19, NestingAndOrder) {
+TEST(BadInputs, NestingAndOrder) {
   pb::ModelProto deep;
   deep.ParseFromString(InOpset(17, "g (bool c) => (bool y) { y = Identity(c) }").SerializeAsString());
   for (int i = 0; i < 200; ++i) {
@@ -310,7 +326,7 @@ TEST(BadInputs19, NestingAndOrder) {
               SaysInOneLine(Parts{"'x'"}));
 }
 
-TEST(BadInputs20, AttributesOperatorsAndDomains) {
+TEST(BadInputs, AttributesOperatorsAndDomains) {
   pb::ModelProto twice = Softmax("axis = 1");
   *twice.mutable_graph()->mutable_node(0)->add_attribute() = twice.graph().node(0).attribute(0);
   EXPECT_THAT(ErrorOf(twice), SaysInOneLine(Parts{"Softmax of 'y'", "'axis'", "twice"}));
@@ -328,7 +344,7 @@ TEST(BadInputs20, AttributesOperatorsAndDomains) {
               SaysInOneLine(Parts{"Cast", "to"}));
 }
 
-TEST(BadInputs22, WhatIsNoModel) {
+TEST(BadInputs, WhatIsNoModel) {
   EXPECT_THAT(ErrorOf(std::string()), SaysInOneLine(Parts{"model in memory", "empty"}));
   for (const std::string& bytes :
        {std::string("\x08"), std::string("hello world\n"), std::string("\x1f\x8b\x08\x00garbage", 11),
@@ -342,7 +358,7 @@ TEST(BadInputs22, WhatIsNoModel) {
               SaysInOneLine(Parts{"none.onnx", "No such file"}));
 }
 
-TEST(BadInputs22, TruncatedAtEachByte) {
+TEST(BadInputs, TruncatedAtEachByte) {
   pb::ModelProto model =
       InOpset(13, "g (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { t = Add(x, w) y = Softmax(t) }");
   const std::string bytes = model.SerializeAsString();
@@ -358,7 +374,7 @@ TEST(BadInputs22, TruncatedAtEachByte) {
   }
 }
 
-TEST(BadInputs22, EachByteFlipped) {
+TEST(BadInputs, EachByteFlipped) {
   pb::ModelProto model =
       InOpset(13, "g (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { t = Add(x, w) y = Softmax(t) }");
   const std::string bytes = model.SerializeAsString();
@@ -373,7 +389,7 @@ TEST(BadInputs22, EachByteFlipped) {
     }
 }
 
-TEST(BadInputs22, AbsurdVersions) {
+TEST(BadInputs, AbsurdVersions) {
   EXPECT_THAT(ErrorOf(InOpset(99, kRelu)), SaysInOneLine(Parts{"opset 99", "ai.onnx"}));
   EXPECT_THAT(ErrorOf(InOpset(17, kRelu, 99)), SaysInOneLine(Parts{"IR version 99"}));
   pb::ModelProto model = InOpset(17, kRelu);
@@ -383,7 +399,7 @@ TEST(BadInputs22, AbsurdVersions) {
   }
 }
 
-TEST(BadInputs22, BeyondTheBudget) {
+TEST(BadInputs, BeyondTheBudget) {
   ModelBudgets budgets;
   budgets.protobuf_bytes = 20;
   EXPECT_THAT(ErrorOf(InOpset(17, kRelu), "", budgets), SaysInOneLine(Parts{"20", "external data"}));
@@ -393,4 +409,4 @@ TEST(BadInputs22, BeyondTheBudget) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

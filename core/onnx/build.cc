@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/schema.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
@@ -353,4 +353,4 @@ absl::Status ScopeBuilder::Inline(Scope* into, const pb::GraphProto& body, const
   return absl::OkStatus();
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -17,7 +17,7 @@
 #include "core/onnx/scope.h"
 #include "core/onnx/tensor.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 class ScopeBuilder {
  public:
@@ -59,6 +59,6 @@ class ScopeBuilder {
   const std::map<std::string, int>& versions_;  // domain ("" for ai.onnx) -> version
 };
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_BUILD_H_

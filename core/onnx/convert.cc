@@ -9,7 +9,7 @@
 #include "core/graph/host_operators.h"
 #include "core/onnx/schema.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 class TypeMaker {
@@ -187,4 +187,4 @@ void SetTypes(const Scope& scope, const Inferred* inferred, Graph* graph) {
   }
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

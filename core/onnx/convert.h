@@ -10,7 +10,7 @@
 #include "core/onnx/infer.h"
 #include "core/onnx/scope.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // `inferred` null: types as declared.
 std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred);
@@ -18,6 +18,6 @@ std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred);
 // Sets the types of a graph that was made of this scope, bodies included (which are copied).
 void SetTypes(const Scope& scope, const Inferred* inferred, Graph* graph);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_CONVERT_H_

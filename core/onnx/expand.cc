@@ -12,7 +12,7 @@
 #include "core/onnx/upgrade/upgrade.h"
 #include "onnx/shape_inference/attribute_binder.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 // The protobuf form of a body that goes into a function (of SequenceMap into its Loop). What it captures and
@@ -172,4 +172,4 @@ absl::StatusOr<std::shared_ptr<Scope>> ExpandScope(const Scope& scope, const Inf
   return any ? out : nullptr;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -14,7 +14,7 @@
 #include "core/onnx/scope.h"
 #include "core/onnx/tensor.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // A copy of the scope in which the chosen nodes are expanded, one level deep; null if none could be.
 // Functions that depend on types get those inferred. Bodies of control flow are left to their own models.
@@ -22,6 +22,6 @@ absl::StatusOr<std::shared_ptr<Scope>> ExpandScope(const Scope& scope, const Inf
                                                    Origin& origin, const std::map<std::string, int>& versions,
                                                    const std::function<bool(NodeId)>& chosen);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_EXPAND_H_

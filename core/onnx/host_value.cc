@@ -8,7 +8,7 @@
 
 namespace braid {
 
-using namespace frontend;  // NOLINT: this room's own namespace
+using namespace loader;  // NOLINT: this room's own namespace
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include "onnx/defs/shape_inference.h"
 #include "onnx/shape_inference/implementation.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using pb::TensorShapeProto;
@@ -526,4 +526,4 @@ absl::StatusOr<std::shared_ptr<Inferred>> InferScope(const Scope& scope, absl::S
   return Inferencer(scope, options, &symbols).Run(inputs);
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -16,7 +16,7 @@
 #include "absl/types/span.h"
 #include "core/onnx/scope.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 struct Inferred {
   std::vector<pb::TypeProto> types;                           // of each value
@@ -45,6 +45,6 @@ absl::StatusOr<std::shared_ptr<Inferred>> InferScope(const Scope& scope, absl::S
 // `better` where it says something, else `fallback`; extent by extent where the ranks agree.
 pb::TypeProto CombineTypes(const pb::TypeProto& better, const pb::TypeProto& fallback);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_INFER_H_

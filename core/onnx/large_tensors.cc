@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/onnx/wire.h"
+#include "core/onnx/large_tensors.h"
 
 #include <array>
 #include <string>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/proto.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 enum Message : uint8_t { kNothing, kModel, kGraph, kNode, kAttribute, kTensor, kSparseTensor, kFunction };
@@ -168,4 +168,4 @@ absl::Status StripLargeTensors(absl::Span<const uint8_t> model, std::string_view
       .Strip(model.data(), model.data() + model.size(), kModel, 0, stub);
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -4,8 +4,8 @@
 // never copied: a copy of the message is made in which each raw_data above kSmallTensorBytes is left out, and
 // the tensor instead marked as external data under a key that no file can contain (a number drawn for this
 // load).
-#ifndef BRAID_CORE_ONNX_WIRE_H_
-#define BRAID_CORE_ONNX_WIRE_H_
+#ifndef BRAID_CORE_ONNX_LARGE_TENSORS_H_
+#define BRAID_CORE_ONNX_LARGE_TENSORS_H_
 
 #include <cstdint>
 #include <string>
@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // Appends the stubbed message to `stub`; large[i] is the data of the tensor whose external data entry `key`
 // has the value i. Errors: bytes that are no well-formed ModelProto (with the offset), subgraphs nested
@@ -23,6 +23,6 @@ namespace braid::frontend {
 absl::Status StripLargeTensors(absl::Span<const uint8_t> model, std::string_view key, uint32_t nesting,
                                std::string* stub, std::vector<absl::Span<const uint8_t>>* large);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
-#endif  // BRAID_CORE_ONNX_WIRE_H_
+#endif  // BRAID_CORE_ONNX_LARGE_TENSORS_H_

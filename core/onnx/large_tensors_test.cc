@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/onnx/wire.h"
+#include "core/onnx/large_tensors.h"
 
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 struct Stripped {
@@ -115,4 +115,4 @@ TEST(Wire, NestingIsBounded) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

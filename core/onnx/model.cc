@@ -16,7 +16,7 @@
 
 namespace braid {
 
-using namespace frontend;  // NOLINT: this room's own namespace
+using namespace loader;  // NOLINT: this room's own namespace
 
 struct Model::Impl {
   std::shared_ptr<Origin> origin;  // keeps the mappings

@@ -3,7 +3,7 @@
 
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using testing::ElementsAre;
@@ -403,4 +403,4 @@ TEST(Model, ValuesOfTestCases) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -8,15 +8,15 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/onnx/large_tensors.h"
 #include "core/onnx/schema.h"
 #include "core/onnx/upgrade/upgrade.h"
-#include "core/onnx/wire.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 constexpr int64_t kNewestIr = pb::Version::IR_VERSION;
@@ -504,4 +504,4 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   return out;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -19,7 +19,7 @@
 #include "core/onnx/proto.h"
 #include "core/onnx/tensor.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 using Weights = std::map<std::string, std::shared_ptr<const Constant>>;
 
@@ -35,6 +35,6 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
 // weights. Names of a body's tensors that are taken already are changed.
 absl::Status ExtractConstants(pb::ModelProto* model, Origin& origin, Weights* weights);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_PREPARE_H_

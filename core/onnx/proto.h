@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "onnx/onnx_pb.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 namespace pb = ONNX_NAMESPACE;
 
@@ -66,6 +66,6 @@ inline absl::Status Annotate(const absl::Status& status, std::string_view prefix
 // "ai.onnx" is another spelling of the default domain "".
 inline std::string_view NormalDomain(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_PROTO_H_

@@ -9,7 +9,7 @@
 #include "core/graph/nearest.h"
 #include "onnx/defs/data_type_utils.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using Key = std::pair<std::string, std::string>;  // domain, operator
@@ -164,4 +164,4 @@ int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,
   return oldest;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -13,7 +13,7 @@
 #include "core/onnx/proto.h"
 #include "onnx/defs/schema.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // The newest opset of ai.onnx that the bundled library has released: what every model is upgraded to.
 inline constexpr int kNewestOpset = 28;
@@ -37,6 +37,6 @@ std::string NearestOperator(const std::string& op, const std::string& domain);
 int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,
                   const std::function<int32_t(const std::string&)>& type_of);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_SCHEMA_H_

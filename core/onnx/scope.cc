@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/tensor.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 std::string Scope::LabelOf(const ScopeNode& node) const {
   std::string_view output;
@@ -22,4 +22,4 @@ std::shared_ptr<Scope> CopyScope(const Scope& scope) {
   return copy;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -18,7 +18,7 @@
 #include "core/onnx/proto.h"
 #include "onnx/defs/schema.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 struct Scope;
 
@@ -70,6 +70,6 @@ struct Scope {
 // A deep copy; constants are shared.
 std::shared_ptr<Scope> CopyScope(const Scope& scope);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_SCOPE_H_

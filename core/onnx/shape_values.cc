@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -747,4 +747,4 @@ bool EvaluateSmall(const ScopeNode& node, absl::Span<const pb::TensorProto* cons
   return true;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

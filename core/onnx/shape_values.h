@@ -13,7 +13,7 @@
 #include "core/onnx/proto.h"
 #include "core/onnx/scope.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // The outputs of a node whose inputs are known (null: not known, or absent), or which needs only their types
 // (Shape, Size). False where an input that matters is unknown, the operator or its types are none of those
@@ -24,6 +24,6 @@ bool EvaluateSmall(const ScopeNode& node, absl::Span<const pb::TensorProto* cons
 // The elements of an INT64, INT32 or BOOL tensor. False for other types.
 bool IntegersOf(const pb::TensorProto& tensor, std::vector<int64_t>* values);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_SHAPE_VALUES_H_

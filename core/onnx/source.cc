@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 class Fd {
@@ -136,4 +136,4 @@ absl::StatusOr<Bytes> ExternalFiles::Read(const std::string& location, uint64_t 
   return Bytes{file.span.subspan(offset, length), file.owner};
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

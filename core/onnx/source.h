@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // A read-only mapping, or a copy.
 struct Bytes {
@@ -43,6 +43,6 @@ class ExternalFiles {
   std::map<std::string, Bytes> files_;
 };
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_SOURCE_H_

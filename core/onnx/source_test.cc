@@ -3,7 +3,7 @@
 
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using testing::HasSubstr;
@@ -86,4 +86,4 @@ TEST(ExternalFiles, NoFolder) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

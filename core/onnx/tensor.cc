@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 constexpr uint64_t kMaxBytes = std::numeric_limits<int64_t>::max();
@@ -338,4 +338,4 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   return MakeConstant(Bytes{absl::MakeConstSpan(out.get(), bytes), out});
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

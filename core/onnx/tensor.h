@@ -15,7 +15,7 @@
 #include "core/onnx/proto.h"
 #include "core/onnx/source.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // Where the tensors of one model find their bytes. Lives as long as the model.
 struct Origin {
@@ -62,6 +62,6 @@ std::vector<uint8_t> PackStrings(const Strings& strings) {
   return out;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_TENSOR_H_

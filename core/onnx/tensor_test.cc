@@ -3,7 +3,7 @@
 
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using testing::ElementsAre;
@@ -95,7 +95,7 @@ TEST(Tensor, Bf16ThroughTheWholeOfInt32IsCutToItsBits) {
   EXPECT_THAT(Read<uint16_t>(t), ElementsAre(0x3f80));
 }
 
-TEST(BadInputs11, DataThatDoesNotFitDims) {
+TEST(BadInputs, DataThatDoesNotFitDims) {
   for (const size_t bytes : {12, 20, 15}) {
     pb::TensorProto t = Tensor(pb::TensorProto::FLOAT, {4});
     t.set_raw_data(std::string(bytes, '\0'));
@@ -107,7 +107,7 @@ TEST(BadInputs11, DataThatDoesNotFitDims) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {4})), HasSubstr("has 0 entries"));
 }
 
-TEST(BadInputs11, DimsThatAreNone) {
+TEST(BadInputs, DimsThatAreNone) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {-4})), HasSubstr("negative dimension"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {0, -1})), HasSubstr("negative dimension"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})),
@@ -116,7 +116,7 @@ TEST(BadInputs11, DimsThatAreNone) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, std::vector<int64_t>(40, 1))), HasSubstr("40 dimensions"));
 }
 
-TEST(BadInputs11, WrongFieldOrTwo) {
+TEST(BadInputs, WrongFieldOrTwo) {
   pb::TensorProto wrong = Tensor(pb::TensorProto::FLOAT, {1});
   wrong.add_int64_data(1);
   EXPECT_THAT(Why(wrong), HasSubstr("wrong field; values of this type belong in float_data"));
@@ -129,7 +129,7 @@ TEST(BadInputs11, WrongFieldOrTwo) {
   EXPECT_THAT(Why(raw), HasSubstr("strings in raw_data"));
 }
 
-TEST(BadInputs17, ElementTypesThatAreNone) {
+TEST(BadInputs, ElementTypesThatAreNone) {
   for (const int type : {0, 77, -1, INT32_MAX})
     EXPECT_THAT(Why(Tensor(type, {1})), HasSubstr("element type " + std::to_string(type))) << type;
 }
@@ -160,7 +160,7 @@ TEST(SparseTensor, LinearAndCoordinateIndices) {
   }
 }
 
-TEST(BadInputs09, IndicesOfSparseTensorsOutOfRange) {
+TEST(BadInputs, IndicesOfSparseTensorsOutOfRange) {
   Origin origin;
   for (const auto& sparse :
        {Sparse({1, 6}, {2}), Sparse({-1, 2}, {2}), Sparse({0, 3, 1, 2}, {2, 2}),
@@ -211,7 +211,7 @@ TEST(ExternalTensor, AlignedDataIsMapped) {
   EXPECT_EQ((*first)->data, (*again)->data);  // one mapping, no copies
 }
 
-TEST(BadInputs09, OffsetsAndLengths) {
+TEST(BadInputs, OffsetsAndLengths) {
   const std::vector<std::pair<std::string, std::string>> bad = {
       {"offset", "-4"},     {"offset", "18446744073709551612"},
       {"offset", "8"},      {"offset", "99999999999999999999999"},
@@ -232,7 +232,7 @@ TEST(BadInputs09, OffsetsAndLengths) {
   EXPECT_THAT(both.Why(), HasSubstr("has data in the model too"));
 }
 
-TEST(BadInputs10, ALocationThatIsAnAddress) {
+TEST(BadInputs, ALocationThatIsAnAddress) {
   External e;
   e.tensor.clear_external_data();
   e.Add("location", "*/_ORT_MEM_ADDR_/*");
@@ -241,4 +241,4 @@ TEST(BadInputs10, ALocationThatIsAnAddress) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -21,7 +21,7 @@
 #include "core/onnx/proto.h"
 #include "onnx/defs/parser.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 inline pb::ModelProto FromText(const std::string& text) {
   pb::ModelProto model;
@@ -145,6 +145,6 @@ class Folder {
   std::string path_;
 };
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_TESTING_H_

@@ -4,7 +4,7 @@
 #include "core/onnx/schema.h"
 #include "core/onnx/testing.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 using testing::ElementsAre;
@@ -123,6 +123,34 @@ TEST(Upgrade, LegacyBroadcast) {
                                "<broadcast = 1, alpha = 2.0> (a, b, c) }");
   EXPECT_EQ(NodeOf(gemm, "Gemm").attribute("broadcast"), nullptr);
   EXPECT_EQ(NodeOf(gemm, "Gemm").attribute("alpha")->f, 2);
+}
+
+TEST(Upgrade, LegacyBroadcastAxes) {
+  const auto added = [](const std::string& b, const std::string& axis) {
+    return InOpset(6, "g (float[2,3,4] a, float" + b +
+                          " b) => (float[2,3,4] y) { y = Add <broadcast = 1, axis = " + axis + "> (a, b) }");
+  };
+  // From an axis on b lies over a; what of a is behind it becomes dimensions of 1.
+  const auto unsqueezed = [&](const std::string& b, const std::string& axis) {
+    const auto model = Loaded(added(b, axis));
+    if (model == nullptr) return std::vector<int64_t>{-1};
+    const Graph& graph = model->graph();
+    EXPECT_EQ(TypeOfValue(graph, "y"), "float32[2,3,4]");
+    if (Ops(graph) == std::vector<std::string>{"Add"}) return std::vector<int64_t>();
+    return InputOf<int64_t>(graph, NodeOf(graph, "Unsqueeze"), 1);
+  };
+  EXPECT_THAT(unsqueezed("[2]", "0"), ElementsAre(1, 2));
+  EXPECT_THAT(unsqueezed("[2]", "-3"), ElementsAre(1, 2));
+  EXPECT_THAT(unsqueezed("[3]", "1"), ElementsAre(1));
+  EXPECT_THAT(unsqueezed("[3]", "-2"), ElementsAre(1));
+  EXPECT_THAT(unsqueezed("[2,3]", "-3"), ElementsAre(2));
+  EXPECT_THAT(unsqueezed("[4]", "-1"), ElementsAre());
+  EXPECT_THAT(unsqueezed("[3,4]", "1"), ElementsAre());
+  for (const auto& [b, axis] : std::vector<std::pair<std::string, std::string>>{
+           {"[4]", "3"}, {"[4]", "-4"}, {"[3,4]", "2"}, {"[3,4]", "-1"}, {"[2,3,4]", "1"}, {"", "4"}})
+    EXPECT_THAT(ErrorOf(added(b, axis)),
+                SaysInOneLine(std::vector<std::string>{"Add of 'y'", "axis " + axis + " is out of range"}))
+        << b << " " << axis;
 }
 
 TEST(Upgrade, FirstOpsets) {
@@ -374,4 +402,4 @@ TEST(Upgrade, WhatCannotBeSaidIsRefused) {
 }
 
 }  // namespace
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -14,7 +14,7 @@
 #include "absl/types/span.h"
 #include "core/onnx/proto.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // One node on its way up, and what may be asked and added around it.
 class Rewriter {
@@ -101,6 +101,6 @@ absl::Span<const AdapterEntry> LaterAdapters();   // from opset 11
 absl::Span<const AdapterEntry> ResizeAdapters();  // Upsample and Resize
 absl::Span<const AdapterEntry> MlAdapters();      // of ai.onnx.ml; the others are of ai.onnx
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_UPGRADE_ADAPTERS_H_

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/upgrade/adapters.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 absl::Status Refuse(std::string cause) { return absl::InvalidArgumentError(std::move(cause)); }
@@ -103,7 +103,9 @@ absl::Status Broadcast(Rewriter& r) {
   if (broadcast == 0 || !has_axis) return absl::OkStatus();
   const int64_t a = r.Rank(r.input(0)), b = r.Rank(r.input(1));
   if (a < 0 || b < 0) return Refuse("it broadcasts along an axis, and the ranks of its inputs are not known");
-  if (axis < -a || axis > a) return Refuse(absl::StrCat("its axis ", axis, " is out of range"));
+  if (axis < -a || (axis < 0 ? axis + a : axis) + b > a)
+    return Refuse(
+        absl::StrCat("its axis ", axis, " is out of range: ", b, " dimensions do not fit there into ", a));
   if (axis < 0) axis += a;
   std::vector<int64_t> axes;
   for (int64_t i = b; axis + i < a; ++i) axes.push_back(i);
@@ -274,4 +276,4 @@ constexpr AdapterEntry kEntries[] = {
 
 absl::Span<const AdapterEntry> EarlyAdapters() { return kEntries; }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

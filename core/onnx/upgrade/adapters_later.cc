@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/upgrade/adapters.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 absl::Status Refuse(std::string cause) { return absl::InvalidArgumentError(std::move(cause)); }
@@ -189,4 +189,4 @@ constexpr AdapterEntry kEntries[] = {
 
 absl::Span<const AdapterEntry> LaterAdapters() { return kEntries; }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

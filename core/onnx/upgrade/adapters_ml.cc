@@ -7,7 +7,7 @@
 
 #include "core/onnx/upgrade/adapters.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 // LabelEncoder-1 had one list of strings and their positions; the type of the input told the direction.
@@ -36,4 +36,4 @@ constexpr AdapterEntry kEntries[] = {
 
 absl::Span<const AdapterEntry> MlAdapters() { return kEntries; }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

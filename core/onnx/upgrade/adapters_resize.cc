@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/onnx/upgrade/adapters.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 // Upsample-1 had two scales, and another name for linear.
@@ -103,4 +103,4 @@ constexpr AdapterEntry kEntries[] = {
 
 absl::Span<const AdapterEntry> ResizeAdapters() { return kEntries; }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

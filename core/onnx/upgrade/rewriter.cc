@@ -5,7 +5,7 @@
 
 #include "core/onnx/upgrade/adapters.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 template <typename T, typename Typed>
@@ -194,4 +194,4 @@ Adapter FindAdapter(const std::string& domain, const std::string& op, int versio
   return found == table.end() ? nullptr : found->second;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

@@ -14,7 +14,7 @@
 #include "core/onnx/upgrade/adapters.h"
 #include "onnx/shape_inference/implementation.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 namespace {
 
 class Upgrader {
@@ -228,4 +228,4 @@ absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model) {
   return changes;
 }
 
-}  // namespace braid::frontend
+}  // namespace braid::loader

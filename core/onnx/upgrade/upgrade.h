@@ -12,13 +12,13 @@
 #include "absl/status/statusor.h"
 #include "core/onnx/proto.h"
 
-namespace braid::frontend {
+namespace braid::loader {
 
 // `model` has no functions and no Constant nodes, and its imports' domains are normal (proto.h); they are
 // raised to the newest opset. The result says what was: "ai.onnx 11 to 28". Errors name the node and what of
 // it the newest opset cannot say.
 absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model);
 
-}  // namespace braid::frontend
+}  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_UPGRADE_UPGRADE_H_

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shape inference over small graphs: what is computed from shapes, symbols, contradictions.
+#include "core/onnx/infer.h"
+
+#include "core/onnx/build.h"
+#include "core/onnx/testing.h"
+
+namespace braid::loader {
+namespace {
+
+using testing::HasSubstr;
+
+std::shared_ptr<Scope> ScopeOf(const std::string& text) {
+  static std::vector<std::unique_ptr<Origin>> origins;  // constants point into them
+  origins.push_back(std::make_unique<Origin>());
+  const pb::ModelProto model = InOpset(28, text, 10);
+  const std::map<std::string, int> versions = {{"", 28}};
+  auto scope = ScopeBuilder(*origins.back(), versions).Build(model.graph(), {});
+  EXPECT_TRUE(scope.ok()) << scope.status();
+  return scope.ok() ? *scope : std::make_shared<Scope>();
+}
+
+absl::StatusOr<std::shared_ptr<Inferred>> Infer(const Scope& scope, const InferOptions& options = {}) {
+  std::vector<InferInput> inputs;
+  for (const ValueId id : scope.inputs) inputs.push_back({scope.values[id].type, nullptr});
+  return InferScope(scope, inputs, options);
+}
+
+// The extents of a value, "?" for those without a name of the model's: "2,N,?"; "none" if not even the rank
+// is known.
+std::string Extents(const Scope& scope, const Inferred& inferred, const std::string& name) {
+  for (size_t v = 0; v < scope.values.size(); ++v) {
+    if (scope.values[v].name != name) continue;
+    const auto& tensor = inferred.types[v].tensor_type();
+    if (!tensor.has_shape()) return "none";
+    std::string text;
+    for (const auto& d : tensor.shape().dim()) {
+      if (!text.empty()) text += ",";
+      text += d.has_dim_value()                                       ? std::to_string(d.dim_value())
+              : d.dim_param().empty() || d.dim_param().front() == '?' ? "?"
+                                                                      : d.dim_param();
+    }
+    return text;
+  }
+  return "no such value";
+}
+
+std::string ExtentsIn(const std::string& text, const std::string& name, const InferOptions& options = {}) {
+  const auto scope = ScopeOf(text);
+  const auto inferred = Infer(*scope, options);
+  return inferred.ok() ? Extents(*scope, **inferred, name) : std::string(inferred.status().message());
+}
+
+TEST(Infer, ShapesGoThroughTheOperatorsThatComputeThem) {
+  const std::string body = R"( => (float[A,B] y) <int64[1] two = {2}, int64[1] open = {-1}> {
+    s = Shape(x)
+    n = Gather <axis = 0> (s, two)
+    t = Concat <axis = 0> (n, open)
+    y = Reshape(x, t)
+  })";
+  EXPECT_EQ(ExtentsIn("g (float[2,3,4] x)" + body, "y"), "4,6");
+  // No symbol says the product of the others: the declared name stands.
+  EXPECT_EQ(ExtentsIn("g (float[2,M,4] x)" + body, "y"), "4,B");
+  EXPECT_EQ(ExtentsIn("g (float[2,3,K] x)" + body, "t"), "2");
+}
+
+TEST(Infer, ASymbolStaysItself) {
+  EXPECT_EQ(ExtentsIn("g (float[N,3] x) => (float[A,B] y) { t = Relu(x) y = Transpose(t) }", "y"), "3,N");
+  EXPECT_EQ(ExtentsIn("g (float[N,3] x, float[N,3] z) => (float[A,B] y) { y = Add(x, z) }", "y"), "N,3");
+  // Two extents that nothing names are different ones.
+  const auto scope =
+      ScopeOf("g (float[2] x) => (int64[A,B] y, int64[C,D] z) { y = NonZero(x) z = NonZero(y) }");
+  const auto inferred = Infer(*scope);
+  ASSERT_TRUE(inferred.ok()) << inferred.status();
+  const auto dim = [&](ValueId id) {
+    return (*inferred)->types[id].tensor_type().shape().dim(1).dim_param();
+  };
+  EXPECT_NE(dim(scope->outputs[0]), dim(scope->outputs[1]));
+}
+
+TEST(Infer, ConstantsAreFolded) {
+  const std::string types =
+      "g (float[5,6] x) => (float[A,B] y) <int64[1] zero = {0}, int64[1] two = {2}, int64 a = {1}, "
+      "int64 b = {3}, int64 c = {1}> ";
+  EXPECT_EQ(ExtentsIn(types + "{ s = Shape(x) e = Slice(s, zero, two) y = ConstantOfShape(e) }", "y"), "5,6");
+  EXPECT_EQ(ExtentsIn(types + "{ r = Range(a, b, c) y = ConstantOfShape(r) }", "y"), "1,2");
+  EXPECT_EQ(
+      ExtentsIn(types + "{ h = ConstantOfShape <value = int64[1] {4}> (two) y = ConstantOfShape(h) }", "y"),
+      "4,4");
+}
+
+TEST(Infer, ContradictionsNameTheNode) {
+  EXPECT_THAT(ExtentsIn("g (float[2,3] a, float[4,5] b) => (float[A,B] y) { y = MatMul(a, b) }", "y"),
+              HasSubstr("MatMul of 'y': "));
+  EXPECT_THAT(ExtentsIn("g (float[2,3] a) => (int64[A,B] y) { y = Relu(a) }", "y"),
+              HasSubstr("'y' is declared as INT64, but is FLOAT"));
+  // Leniently, what contradicts is unknown, and what follows is inferred all the same.
+  const InferOptions lenient{.lenient = true};
+  const std::string text =
+      "g (float[2,3] a, float[4,5] b) => (float[A,B] y, float[C,D] z) { y = MatMul(a, b) z = Relu(a) }";
+  EXPECT_EQ(ExtentsIn(text, "z", lenient), "2,3");
+  EXPECT_NE(ExtentsIn(text, "y", lenient).substr(0, 3), "2,5");
+}
+
+TEST(Infer, DeclaredExtentsCountWhereNothingBetterIsKnown) {
+  const std::string text = "g (float[N] x, bool[N] c) => (float[7] y) { y = Compress <axis = 0> (x, c) }";
+  EXPECT_EQ(ExtentsIn(text, "y"), "7");
+  EXPECT_EQ(ExtentsIn(text, "y", {.trust_declared = false}), "?");
+}
+
+TEST(Infer, TypesAreCombinedExtentByExtent) {
+  const auto type = [](const std::string& text) {
+    pb::TypeProto out;
+    EXPECT_TRUE(pb::OnnxParser::Parse(out, text.c_str()).IsOK());
+    return out;
+  };
+  const auto combined = CombineTypes(type("float[?,3]"), type("float[N,4]"));
+  EXPECT_EQ(combined.tensor_type().shape().dim(0).dim_param(), "N");
+  EXPECT_EQ(combined.tensor_type().shape().dim(1).dim_value(), 3);
+  EXPECT_EQ(CombineTypes(type("float[2,3]"), type("float[5]")).tensor_type().shape().dim_size(), 2);
+  EXPECT_EQ(CombineTypes({}, type("float[5]")).tensor_type().shape().dim_size(), 1);
+}
+
+}  // namespace
+}  // namespace braid::loader
