@@ -36,8 +36,8 @@ struct ModelInfo {
   std::string producer_name, producer_version, doc;
   std::vector<std::pair<std::string, int64_t>> opset_imports;  // as the file has them
   std::vector<std::pair<std::string, std::string>> metadata;
-  std::vector<std::string>
-      notes;  // what loading changed: "upgraded ai.onnx 11 to 28", "expanded function f (3 calls)"
+  // What loading changed: "upgraded ai.onnx 11 to 28", "expanded 2 model-local functions".
+  std::vector<std::string> notes;
 };
 
 // The extents of one graph input; of one that is no tensor they are not known.

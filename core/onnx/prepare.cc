@@ -94,8 +94,7 @@ void NormaliseDomains(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) 
   }
 }
 
-// ---- Model-local functions
-// ----------------------------------------------------------------------------------------
+// ---- Model-local functions ----
 
 // How many nodes each function is when everything is expanded; refuses recursion and explosions before they
 // happen.
@@ -175,8 +174,7 @@ class FunctionBudget {
   std::set<std::string> open_;
 };
 
-// ---- Constants
-// ------------------------------------------------------------------------------------------------------
+// ---- Constants ----
 
 bool SetTensorOf(const pb::NodeProto& constant, pb::TensorProto* tensor, pb::SparseTensorProto* sparse) {
   for (const auto& a : constant.attribute()) {
@@ -348,8 +346,7 @@ class Extractor {
   std::set<std::string> taken_;
 };
 
-// ---- Checks and the upgrade
-// -------------------------------------------------------------------------------------------
+// ---- Checks and the upgrade ----
 
 std::string LabelOf(const pb::NodeProto& node) {
   return NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");

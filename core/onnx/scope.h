@@ -32,8 +32,8 @@ struct ScopeNode {
   pb::NodeProto proto;  // op, domain ("" for ai.onnx), name and attributes but graphs; no inputs and outputs
   std::vector<ValueId> inputs, outputs;
   std::vector<ScopeBody> bodies;
-  std::vector<std::pair<int, ValueId>>
-      tensors;    // (attribute's index in proto, the constant value of its tensor)
+  // (attribute's index in proto, the constant value of its tensor)
+  std::vector<std::pair<int, ValueId>> tensors;
   int opset = 0;  // version of the node's domain that it is written in
   const pb::OpSchema* schema = nullptr;
 
@@ -49,8 +49,8 @@ struct ScopeValue {
   std::string name;
   pb::TypeProto type;  // as declared, or of a constant; not set where the model says nothing
   std::shared_ptr<const Constant> constant;
-  std::shared_ptr<const pb::TensorProto>
-      small;  // a constant of at most kSmallTensorBytes, for shape inference
+  // A constant of at most kSmallTensorBytes, for shape inference.
+  std::shared_ptr<const pb::TensorProto> small;
 };
 
 struct Scope {

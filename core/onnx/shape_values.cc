@@ -185,8 +185,7 @@ void Copy(const Small& from, size_t at, Small* to) {
   }
 }
 
-// ---- Element by element
-// ------------------------------------------------------------------------------------------
+// ---- Element by element ----
 
 using IntOp = bool (*)(int64_t, int64_t, int64_t*);
 using RealOp = double (*)(double, double);
@@ -363,8 +362,7 @@ bool Where(Call* c) {
   return true;
 }
 
-// ---- Shapes and movement
-// -------------------------------------------------------------------------------------------
+// ---- Shapes and movement ----
 
 bool Shape(Call* c) {
   if (c->types.empty() || c->types[0] == nullptr || !c->types[0]->has_tensor_type()) return false;

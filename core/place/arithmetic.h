@@ -10,8 +10,8 @@ namespace braid {
 
 // How much a node does, by its types: what a first cost model and the reports stand on.
 struct Arithmetic {
-  double multiply_adds =
-      0;                // of the sums of products: Conv, MatMul, Gemm, recurrent, Attention; 0 for the others
+  // Of the sums of products: Conv, MatMul, Gemm, recurrent, Attention; 0 for the others.
+  double multiply_adds = 0;
   double elements = 0;  // of its largest output or input
   uint64_t bytes = 0;   // read and written, constants included
   bool known = true;    // false: an extent is unknown, and counted as 1

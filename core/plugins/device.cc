@@ -80,8 +80,7 @@ braid_status ThrewAtBoundary() noexcept {
   return BRAID_INTERNAL;
 }
 
-// ---- Buffer
-// ---------------------------------------------------------------------------------------------------
+// ---- Buffer ----
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this == &other) return *this;
@@ -138,8 +137,7 @@ absl::StatusOr<braid_handle> Buffer::Export(uint32_t kind) const {
   return out;
 }
 
-// ---- Fence
-// ----------------------------------------------------------------------------------------------------
+// ---- Fence ----
 
 Fence& Fence::operator=(Fence&& other) noexcept {
   if (this == &other) return *this;
@@ -183,8 +181,7 @@ void Fence::Cancel() const {
     AtBoundary([&] { device_->table().fence->cancel(handle_); });
 }
 
-// ---- Exec
-// -----------------------------------------------------------------------------------------------------
+// ---- Exec ----
 
 Exec& Exec::operator=(Exec&& other) noexcept {
   if (this == &other) return *this;
@@ -278,8 +275,7 @@ absl::Status Exec::SaveBlob(const std::function<absl::Status(std::string_view)>&
   return status == BRAID_OK ? absl::OkStatus() : device_->Error(status, "save_blob");
 }
 
-// ---- Device
-// ---------------------------------------------------------------------------------------------------
+// ---- Device ----
 
 Device::Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, Options vendor,
                std::optional<std::string> cache_folder)

@@ -4,12 +4,18 @@
 // (registry.h) finds plugins and lists their devices:
 //
 //   std::shared_ptr<Device> device = ...;
-//   auto verdicts = device->Query(view, options);                 // cold calls: absl::Status, with the
-//   plugin's text auto exec = device->Compile(view, options); Fence fence; braid_status s =
-//   exec->Submit(submit, &fence);                // hot calls: no allocation, the raw status if (s !=
-//   BRAID_OK) return device->Error(s, "submit");         // the text, after the fact, on the same thread s =
-//   fence.Wait(kForever); if (s != BRAID_OK) return fence.Result();                     // the text of work
-//   that failed later
+//
+//   // Cold calls: absl::Status with the plugin's text.
+//   auto verdicts = device->Query(view, options);
+//   auto exec = device->Compile(view, options);
+//
+//   // Hot calls: no allocation, the raw status.
+//   Fence fence;
+//   braid_status s = exec->Submit(submit, &fence);
+//   // The text, after the fact, on the same thread.
+//   if (s != BRAID_OK) return device->Error(s, "submit");
+//   // The text of work that failed later.
+//   if (fence.Wait(kForever) != BRAID_OK) return fence.Result();
 //
 // Threads: as the tag of the slot behind each method (plugin.h). What this layer adds is safe from any
 // thread. A handle keeps its Device, and the Device its Plugin: nothing is closed while something made from
@@ -325,8 +331,7 @@ class Device : public std::enable_shared_from_this<Device> {
   mutable std::atomic<bool> lost_{false};
 };
 
-// ---- Hot calls
-// -----------------------------------------------------------------------------------------------
+// ---- Hot calls ----
 
 inline braid_status Fence::Wait(uint64_t timeout_ns) const {
   if (handle_ == nullptr) return BRAID_OK;

@@ -7,10 +7,14 @@
 //   for (const std::shared_ptr<Device>& device : registry.Devices()) ...
 //   if (registry.Devices().empty()) return absl::NotFoundError(registry.WhyNone());
 //
-// Search order: BRAID_PLUGIN_PATH (colon-separated), the user's folder ($XDG_DATA_HOME/braid/plugins), the
-// system's
-// (/usr/local/lib/braid/plugins, /usr/lib/braid/plugins), the folder of libbraid + "/braid/plugins". The
-// first of two plugins of one id wins. BRAID_PLUGINS and BRAID_DISABLE_PLUGINS are comma-separated globs of
+// Search order, in which the first of two plugins of one id wins:
+//
+//   1. BRAID_PLUGIN_PATH (colon-separated)
+//   2. the user's folder, $XDG_DATA_HOME/braid/plugins
+//   3. the system's, /usr/local/lib/braid/plugins and /usr/lib/braid/plugins
+//   4. the folder of libbraid + "/braid/plugins"
+//
+// BRAID_PLUGINS and BRAID_DISABLE_PLUGINS are comma-separated globs of
 // ids. A process with more rights than its user looks at no variable and not in the user's folder. The
 // working directory is never searched.
 #ifndef BRAID_CORE_PLUGINS_REGISTRY_H_

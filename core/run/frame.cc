@@ -122,8 +122,7 @@ const int64_t* Frame::DimsOf(ValueId v) const {
 
 Shape& Frame::DynamicShape(ValueId v) { return *shapes_[v]; }
 
-// ---- Fences
-// -----------------------------------------------------------------------------------------------------
+// ---- Fences ----
 
 absl::Status Frame::WaitAll() {
   absl::Status first;
@@ -153,8 +152,7 @@ absl::Status Frame::WaitForHost() {
   return absl::OkStatus();
 }
 
-// ---- The caller's memory
-// ------------------------------------------------------------------------------------------
+// ---- The caller's memory ----
 
 absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs) {
   const Graph& graph = spec_.graph();
@@ -248,8 +246,7 @@ absl::Status Frame::Reserve(uint32_t slot, uint64_t bytes) {
   return absl::OkStatus();
 }
 
-// ---- Steps
-// ----------------------------------------------------------------------------------------------------------
+// ---- Steps ----
 
 absl::Status Frame::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs,
                         RunControl* control) {
@@ -509,8 +506,7 @@ absl::Status Frame::RunCopy(const CopyStep& step) {
   return absl::OkStatus();
 }
 
-// ---- Nodes that the host runs
-// ---------------------------------------------------------------------------------------
+// ---- Nodes that the host runs ----
 
 RunInput Frame::InputOf(uint32_t slot) const {
   RunInput input;
@@ -652,8 +648,7 @@ absl::Status Frame::RunGeneric(const HostStep& step, RunControl* control) {
   return absl::OkStatus();
 }
 
-// ---- Results
-// ----------------------------------------------------------------------------------------------------------
+// ---- Results ----
 
 absl::Status Frame::HandOut(absl::Span<RunOutput> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {

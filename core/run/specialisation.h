@@ -87,8 +87,8 @@ struct Step {
 };
 
 struct Specialisation {
-  std::vector<int64_t> key;  // of the inputs' shapes and locations, and the outputs' locations: what
-                             // Runner::VisitKey hands over
+  // Of the inputs' shapes and locations, and the outputs' locations: what Runner::VisitKey hands over.
+  std::vector<int64_t> key;
   Placement placement;
   std::vector<Slot> slots;
   std::vector<Step> steps;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// braid_graph with names: kit::Graph graph(view); for (uint32_t i = 0; i < graph.node_count(); ++i)
-// graph.node(i).op(); Everything is a view: valid as long as the braid_graph is.
+// braid_graph with names:
+//
+//   kit::Graph graph(view);
+//   for (uint32_t i = 0; i < graph.node_count(); ++i) Use(graph.node(i).op());
+//
+// Everything is a view: valid as long as the braid_graph is.
 #ifndef BRAID_KIT_GRAPH_VIEW_H_
 #define BRAID_KIT_GRAPH_VIEW_H_
 
