@@ -43,7 +43,7 @@ class Checked : public ::testing::Test {
     device_ = testing::FixtureDevice(fault, true, fixture);
     ASSERT_TRUE(device_->Open().ok());
     fns_ = device_->table();
-    view_ = GraphView::Segment(graph_, {node}, {}, view_options_);
+    view_ = GraphView::Segment(graph_, {node}, {});
     braid_compile_options options = BRAID_COMPILE_OPTIONS_INIT;
     compiled_ = fns_.device->compile(device_->get(), view_->raw(), &options, &exec_);
     for (int i : {0, 1}) {
@@ -95,7 +95,6 @@ class Checked : public ::testing::Test {
   std::vector<std::string> lines_;
   std::function<void()> nested_;  // done once, within the call that the fixture logs from
   Graph graph_ = ChainGraph();
-  ViewOptions view_options_;
   std::shared_ptr<Device> device_;
   braid_plugin fns_{};
   std::unique_ptr<GraphView> view_;
@@ -323,6 +322,9 @@ TEST_F(Checked, Abi012BindingBeyondItsMemory) {
   bindings_[0].bytes = 12;
   Run();
   EXPECT_TRUE(Only("ABI-012", "has 12 bytes, its shape needs 16"));
+  float input[5] = {}, output[16] = {};
+  bindings_[0].host = input;
+  bindings_[1].host = output;
   bindings_[0].bytes = 20;
   Run();
   EXPECT_EQ(lines_.size(), 2u);
@@ -482,7 +484,8 @@ TEST_F(Checked, Abi025OutputShapeThatTheGraphDoesNotHave) {
 
 // Core asks for no shape that the graph tells; the layer does.
 TEST_F(Checked, Abi025OutputShapeThatTheGraphTells) {
-  view_options_.symbols = {{2, 2, 2}};
+  for (Value& value : graph_.values)
+    if (value.type.dims.size() == 2) value.type.dims[0] = {2, -1};
   Open("dims");
   Run();
   EXPECT_TRUE(Only("ABI-025", "extent -5 in dimension 0 where the graph has 2"));
@@ -566,6 +569,23 @@ TEST(CheckedDeathTest, AbortsWhereAsked) {
         (void)device->Compile(*GraphView::Segment(graph, {0}, {}), {});
       },
       "fixture: ABI-022");
+}
+
+TEST_F(Checked, Abi032OutputSharesMemory) {
+  Open();
+  braid_buffer* buffer = Alloc(64);
+  for (braid_binding& b : bindings_) {
+    b.host = nullptr;
+    b.buffer = buffer;
+  }
+  bindings_[1].offset = 16;  // beside each other
+  EXPECT_EQ(Run(), BRAID_OK);
+  EXPECT_THAT(lines_, IsEmpty());
+  bindings_[1].offset = 8;
+  Run();
+  EXPECT_TRUE(Only("ABI-032", "output value 1 shares memory with value 0"));
+  fns_.device->buffer_free(device_->get(), buffer);
+  Close();
 }
 
 // Compiles Add with a constant on the fixture's device, and runs it.

@@ -163,6 +163,28 @@ braid_status BRAID_CALL ExecWorkspace(braid_exec* e, const void* inputs, uint32_
       {BRAID_INVALID_ARGUMENT});
 }
 
+bool Overlap(const braid_binding& a, const braid_binding& b) {
+  if (a.bytes == 0 || b.bytes == 0) return false;
+  if (a.buffer != nullptr || b.buffer != nullptr)
+    return a.buffer == b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+  const auto *of_a = static_cast<const char*>(a.host), *of_b = static_cast<const char*>(b.host);
+  return of_a != nullptr && of_b != nullptr && of_a < of_b + b.bytes && of_b < of_a + a.bytes;
+}
+
+// Inputs may share memory; an output shares it with nothing but the input that it may alias.
+void CheckSharing(const ExecBox& box, const std::vector<braid_binding>& bindings) {
+  for (const braid_binding& output : bindings) {
+    const Port& port = *PortOf(box, output.value);
+    if (port.input) continue;
+    for (const braid_binding& other : bindings) {
+      const bool seen = !PortOf(box, other.value)->input && other.value >= output.value;
+      if (seen || other.value == port.may_alias_input || !Overlap(output, other)) continue;
+      box.layer->Report(Rule::kOutputShared, absl::StrCat("exec.submit: output value ", output.value,
+                                                          " shares memory with value ", other.value));
+    }
+  }
+}
+
 // Core does not ask for shapes that the graph tells; what the plugin would answer must be the same.
 void TellStaticShapes(const ExecBox& box, const std::vector<braid_binding>& inputs) {
   constexpr const char* kSlot = "exec.output_dims";
@@ -260,6 +282,7 @@ braid_status BRAID_CALL ExecSubmit(braid_exec* e, const braid_submit* submit, br
       return Refuse(kRefused);
     }
   }
+  CheckSharing(*box, bindings);
   TellStaticShapes(*box, inputs);
   ErrorSink::Clear();
   braid_fence* given = nullptr;
@@ -367,6 +390,7 @@ braid_exec* GiveExec(const std::shared_ptr<DeviceBox>& device, const braid_graph
       if (device->layer->inner().exec->io_requirements(inner, list[i], &io) == BRAID_OK) {
         port.alignment = std::max<uint64_t>(io.alignment, 1);
         port.flags = io.flags;
+        port.may_alias_input = io.may_alias_input;
       }
       box->ports.push_back(std::move(port));
     }

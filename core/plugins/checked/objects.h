@@ -63,7 +63,7 @@ struct Port {
   int32_t rank = -1;
   std::vector<braid_dim> dims;
   uint64_t alignment = 1;
-  uint32_t flags = 0;
+  uint32_t flags = 0, may_alias_input = BRAID_NONE;
 };
 
 struct ExecBox : Box {

@@ -40,6 +40,7 @@ enum class Rule : int32_t {
   kTokens = 29,
   kMapping = 30,
   kSignal = 31,
+  kOutputShared = 32,
 };
 
 }  // namespace braid

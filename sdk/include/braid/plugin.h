@@ -203,7 +203,7 @@ typedef struct braid_compile_options {
   uint32_t size;
   int32_t precision, threads;     /* threads: of a run on a CPU-like device, at most; 0 = no limit. parallel_for does not know it: give it no more tasks */
   uint32_t reserved;
-  uint64_t memory_limit;          /* bytes that this executable may keep resident; 0 = none */
+  uint64_t memory_limit;          /* bytes that this executable may take, resident and as the workspace of a run; 0 = none */
   uint64_t deadline_ns;           /* since the epoch of braid_host.now, as everywhere; 0 = none */
   const braid_option* options;    /* the vendor's own, also at open */
   uint32_t option_count, reserved2;
