@@ -338,7 +338,7 @@ def verify_bad_cases(braid: Command) -> None:
 def new_plugin_writes_its_files(braid: Command) -> None:
     report = braid.json("new-plugin", "my_chip")
     names = sorted(pathlib.Path(f).name for f in report["files"])
-    assert names == ["CMakeLists.txt", "README.md", "my_chip.braid.json.in", "my_chip.cc", "my_chip_test.cc"], names
+    assert names == ["CMakeLists.txt", "README.md", "my_chip.braid.json.in", "my_chip.cc", "my_chip_test.cc", "my_chip_unit_test.cc"], names
     for file in report["files"]:
         text = (braid.folder / file).read_text()
         assert "{{" not in text.replace("{{1", ""), f"{file}: a placeholder was left"
