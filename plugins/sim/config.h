@@ -3,11 +3,10 @@
 // What simulated devices there are: from the variable BRAID_SIM, which holds JSON, the path of a JSON file,
 // or "1" (one device with defaults). Unset: none.
 //
-//   {"devices": [{"name": "slow chip", "kind": "npu",
-//                 "lacks": ["Conv", "Softmax"], "types": ["float32", "int64"],
-//                 "memory": 1073741824, "queues": 2, "submit_us": 50,
-//                 "link_latency_us": 20, "link_gbps": 4,
-//                 "multiply_adds_per_ns": 50, "wall_clock": false, "lose_after": 0}]}
+//   {"devices": [{"name": "slow chip", "kind": "npu", "lacks": ["Conv", "Softmax"], "not_worth_it": ["Relu"],
+//                 "types": ["float32", "int64"], "memory": 1073741824, "queues": 2, "submit_us": 50,
+//                 "link_latency_us": 20, "link_gbps": 4, "multiply_adds_per_ns": 50, "wall_clock": false,
+//                 "lose_after": 0}]}
 //
 // The option "config" of open, JSON of one device, replaces what the device has.
 #ifndef BRAID_PLUGINS_SIM_CONFIG_H_
