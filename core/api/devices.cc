@@ -128,6 +128,7 @@ graph_status graph_buffer_alloc(const char* device, uint64_t bytes, graph_buffer
     if (device == nullptr) return absl::InvalidArgumentError("device is NULL");
     auto found = braid::Registry::Default().Find(device);
     if (!found.ok()) return absl::InvalidArgumentError(found.status().message());
+    found = braid::Registry::Default().Usable(*found);
     const bool host = (*found)->info().Has(BRAID_HOST_BINDINGS);
     auto made = (*found)->BufferAlloc(bytes, host ? BRAID_BUFFER_MAPPABLE : 0);
     if (!made.ok()) return made.status();

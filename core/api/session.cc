@@ -45,15 +45,21 @@ absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids
 absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list) {
   Registry& registry = Registry::Default();
   std::vector<std::shared_ptr<Device>> all = registry.Devices();
+  static std::once_flag loaded;
+  std::call_once(loaded, [] { Registry::ReleaseAtExit(); });
   if (all.empty()) return absl::UnimplementedError(registry.WhyNone());
-  if (list.empty() || list == "auto") return all;
+  if (list.empty() || list == "auto") {
+    for (auto& device : all) device = registry.Usable(device);
+    return all;
+  }
   std::vector<std::shared_ptr<Device>> chosen;
   for (absl::string_view part : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
     std::string name(absl::StripAsciiWhitespace(part));
     bool found = false;
-    for (const auto& device : all) {
+    for (auto& device : all) {
       if (device->name() != name && device->plugin()->id() != name) continue;
       found = true;
+      device = registry.Usable(device);
       if (std::find(chosen.begin(), chosen.end(), device) == chosen.end()) chosen.push_back(device);
     }
     if (!found) {
@@ -200,16 +206,21 @@ absl::Status Session::Annotate(const absl::Status& status) const {
   return absl::Status(code, absl::StrCat(origin_, ": ", status.message()));
 }
 
-absl::StatusOr<Runner*> Session::runner() {
+absl::StatusOr<std::shared_ptr<Runner>> Session::runner() {
   std::lock_guard lock(mutex_);
-  if (runner_ != nullptr) return runner_.get();
+  if (runner_ != nullptr) return runner_;
   auto devices = OpenDevices();
   if (!devices.ok()) return devices.status();
-  context_ = std::make_shared<RunContext>();
-  context_->devices = *std::move(devices);
-  context_->place = place_;
-  runner_ = std::make_unique<Runner>(model_, context_, false);
-  return runner_.get();
+  auto context = std::make_shared<RunContext>();
+  context->devices = *std::move(devices);
+  context->place = place_;
+  runner_ = std::make_shared<Runner>(model_, std::move(context), false);
+  return runner_;
+}
+
+void Session::Renew(const std::shared_ptr<Runner>& runner) {
+  std::lock_guard lock(mutex_);
+  if (runner_ == runner) runner_ = nullptr;
 }
 
 std::unique_ptr<Session::Call> Session::TakeCall() {
@@ -306,7 +317,8 @@ absl::Status Session::Prepare(const graph_tensor* inputs, uint32_t input_count) 
   if (status.ok()) status = MatchOutputs(nullptr, 0, call.get());
   if (status.ok()) status = (*r)->Prepare(call->inputs, call->outputs);
   GiveCall(std::move(call));
-  if (status.ok() && verbose_) TellOnce();
+  if (status.ok() && verbose_) TellOnce(**r);
+  if (!status.ok() && (*r)->gave_up()) Renew(*r);
   return Annotate(status);
 }
 
@@ -325,13 +337,18 @@ absl::Status Session::Run(const graph_tensor* inputs, uint32_t input_count, grap
         FromRunOutput(graph().values[graph().outputs[k]].type, status.ok(), &call->outputs[k],
                       &outputs[call->asked[k]]);
   GiveCall(std::move(call));
-  if (status.ok() && verbose_) TellOnce();
+  if (status.ok()) {
+    static std::once_flag ran;
+    std::call_once(ran, [] { Registry::ReleaseAtExit(); });
+  }
+  if (status.ok() && verbose_) TellOnce(**r);
+  if (!status.ok() && (*r)->gave_up()) Renew(*r);
   return status.ok() ? status : Annotate(status);
 }
 
-void Session::TellOnce() {
+void Session::TellOnce(const Runner& runner) {
   constexpr size_t kReasons = 8;
-  auto spec = runner_->last();
+  auto spec = runner.last();
   if (spec == nullptr || spec->told.exchange(true)) return;
   std::fprintf(stderr, "braid: %s: %s\n%s", origin_.c_str(), SummaryOf(spec->placement).c_str(),
                ReasonsOf(spec->placement, kReasons).c_str());

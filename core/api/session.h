@@ -49,7 +49,9 @@ class Session {
     std::vector<HostBlock> dense;            // inputs that had to be copied
     std::vector<std::unique_ptr<RunValue>> values;  // inputs that are no tensors
   };
-  absl::StatusOr<Runner*> runner();
+  absl::StatusOr<std::shared_ptr<Runner>> runner();
+  // Gives up a runner whose devices failed: the next run begins with devices that are opened again.
+  void Renew(const std::shared_ptr<Runner>& runner);
   absl::Status MatchInputs(const graph_tensor* inputs, uint32_t count, bool with_data, Call* call);
   absl::Status MatchOutputs(const graph_tensor* outputs, uint32_t count, Call* call);
   absl::Status SetDeviceOptions(const char* const* options);
@@ -57,7 +59,7 @@ class Session {
   absl::Status Annotate(const absl::Status& status) const;
   std::unique_ptr<Call> TakeCall();
   void GiveCall(std::unique_ptr<Call> call);
-  void TellOnce();
+  void TellOnce(const Runner& runner);
   absl::StatusOr<std::string> Explanation(int32_t format);
 
   const std::shared_ptr<const Model> model_;
@@ -75,15 +77,15 @@ class Session {
   std::vector<RunInput> defaults_;  // by input; data null where it has to be given
   std::vector<std::vector<int64_t>> default_dims_;
   std::mutex mutex_;
-  std::shared_ptr<RunContext> context_;  // null until devices are needed
-  std::unique_ptr<Runner> runner_;
+  std::shared_ptr<Runner> runner_;                    // null until devices are needed
   std::map<std::thread::id, std::string> explained_;  // by thread
   std::vector<std::unique_ptr<Call>> calls_;
   std::condition_variable idle_;
   int requests_ = 0;
 };
 
-// The devices that a list such as "auto" or "acme,reference" names. InvalidArgument tells what there is.
+// The devices that a list such as "auto" or "acme,reference" names; one that is lost is opened anew.
+// InvalidArgument tells what there is.
 absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::string& list);
 
 }  // namespace braid

@@ -80,6 +80,11 @@ std::string SummaryOf(const Placement& p) {
   }
   // Accelerators that run nothing, and the reason that holds for most nodes.
   for (size_t d = 0; d < p.devices.size(); ++d) {
+    if (!p.devices[d].left_out.empty()) {
+      absl::StrAppend(&out, out.empty() ? "" : "; ", p.devices[d].device->name(),
+                      " left out: ", p.devices[d].left_out);
+      continue;
+    }
     if (shares[d + 1].nodes > 0 || p.devices[d].device->info().kind == BRAID_DEVICE_CPU) continue;
     std::map<std::string, size_t> reasons;
     size_t nodes = 0;
@@ -145,7 +150,8 @@ std::string TextOf(const Placement& p) {
                       first == kNone ? "" : " -> " + TypeString(graph.values[first].type, graph.symbols),
                       "\n");
       for (size_t d = 0; d < p.devices.size(); ++d)
-        if (segment.device != static_cast<int>(d) && !node.is_host && !Wants(p.devices[d].verdicts[n]))
+        if (segment.device != static_cast<int>(d) && !node.is_host && p.devices[d].left_out.empty() &&
+            !Wants(p.devices[d].verdicts[n]))
           absl::StrAppend(&out, "    not on ", p.devices[d].device->name(), ": ",
                           VerdictText(p.devices[d].verdicts[n]), "\n");
     }
@@ -172,6 +178,7 @@ std::string JsonOf(const Placement& p) {
                               {"segments", share.segments},
                               {"multiply_adds", share.multiply_adds},
                               {"launch_ns", p.devices[d].launch_ns}});
+    if (!p.devices[d].left_out.empty()) out["devices"].back()["left_out"] = p.devices[d].left_out;
   }
   out["host_nodes"] = shares[0].nodes;
   out["segments"] = json::array();

@@ -57,6 +57,7 @@ void FillCosts(const Graph& graph, const GraphView& view, const CompileOptions& 
   }
   out->cost_ns.assign(graph.nodes.size(), kImpossible);
   out->confidence.assign(graph.nodes.size(), BRAID_GUESSED);
+  out->launch_ns = 0;
   if (nodes.empty()) return;
   size_t alone = nodes.size();
   for (size_t i = 0; i < alone; ++i) nodes.push_back(nodes[i]);
@@ -89,10 +90,11 @@ std::vector<std::vector<PlacementProblem::Link>> Links(const std::vector<DeviceV
   std::vector<PlacementProblem::Link> to_host(n);
   for (size_t i = 0; i < devices.size(); ++i) {
     if (devices[i].location == 0) continue;
+    const bool answers = devices[i].left_out.empty();
     PlacementProblem::Link link{20'000, 1 / kHostBytesPerNs};
     // What the device says of a peer in host memory: how host and device exchange data.
     for (const DeviceView& peer : devices) {
-      if (peer.location != 0) continue;
+      if (peer.location != 0 || !answers) continue;
       if (auto said = devices[i].device->Link(*peer.device); said.ok() && said->bytes_per_second > 0)
         link = {static_cast<double>(said->latency_ns), 1e9 / static_cast<double>(said->bytes_per_second)};
     }
@@ -103,7 +105,7 @@ std::vector<std::vector<PlacementProblem::Link>> Links(const std::vector<DeviceV
       if (a == b) continue;
       links[a][b] = {to_host[a].latency_ns + to_host[b].latency_ns,
                      to_host[a].ns_per_byte + to_host[b].ns_per_byte};
-      if (a == 0 || b == 0) continue;
+      if (a == 0 || b == 0 || !devices[a - 1].left_out.empty() || !devices[b - 1].left_out.empty()) continue;
       if (auto said = devices[b - 1].device->Link(*devices[a - 1].device);
           said.ok() && said->kind == BRAID_LINK_NATIVE && said->bytes_per_second > 0)
         links[a][b] = {static_cast<double>(said->latency_ns),
@@ -160,7 +162,11 @@ absl::Status NobodyRuns(const Graph& graph, const std::vector<NodeId>& nodes,
   for (size_t i = 0; i < std::min(kShown, nodes.size()); ++i) {
     absl::StrAppend(&text, i == 0 ? "" : "; ", "no device can run ", NodeText(graph, graph.nodes[nodes[i]]));
     for (const DeviceView& d : devices)
-      absl::StrAppend(&text, ": ", d.device->name(), " says ", VerdictText(d.verdicts[nodes[i]]));
+      if (d.left_out.empty()) {
+        absl::StrAppend(&text, ": ", d.device->name(), " says ", VerdictText(d.verdicts[nodes[i]]));
+      } else {
+        absl::StrAppend(&text, ": ", d.device->name(), " is left out: ", d.left_out);
+      }
   }
   if (nodes.size() > kShown) absl::StrAppend(&text, "; and ", nodes.size() - kShown, " more nodes");
   return absl::UnimplementedError(text);
@@ -211,6 +217,64 @@ bool GiveBack(const std::vector<NodeId>& nodes, std::vector<DeviceView>* devices
   return any;
 }
 
+// Overrules a verdict.
+void Refuse(braid_verdict* verdict, int32_t code, const std::string& why) {
+  verdict->code = code;
+  verdict->input = verdict->attr = verdict->group = BRAID_NONE;
+  std::snprintf(verdict->detail, sizeof verdict->detail, "%s", why.c_str());
+}
+
+// Nodes that core itself keeps from a device, whatever the device says.
+void Overrule(const Graph& graph, const std::map<std::string, std::string>* failed, DeviceView* view) {
+  const uint64_t max_buffer = view->location == 0 ? UINT64_MAX : view->device->info().max_buffer;
+  for (NodeId n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    braid_verdict* verdict = &view->verdicts[n];
+    if (node.is_host) continue;
+    // Plugins do not see graphs in attributes, and would compute as if there were none.
+    for (const Attribute& a : node.attributes)
+      if (a.kind == Attribute::kGraph)
+        Refuse(verdict, BRAID_NO_ATTRIBUTE, absl::StrCat("attribute '", a.name, "' is a graph"));
+    if (!Accepts(*verdict)) continue;
+    auto fits = [&](ValueId v) {
+      if (v == kNone || graph.values[v].constant != nullptr || !graph.values[v].type.is_static()) return;
+      const uint64_t bytes = ValueBytes(graph.values[v]);
+      if (bytes > max_buffer)
+        Refuse(
+            verdict, BRAID_NO_MEMORY,
+            absl::StrCat(bytes, " bytes of '", graph.values[v].name, "'; a buffer has at most ", max_buffer));
+    };
+    for (ValueId v : node.inputs) fits(v);
+    for (ValueId v : node.outputs) fits(v);
+    if (failed == nullptr || node.outputs.empty() || node.outputs[0] == kNone) continue;
+    if (auto why = failed->find(graph.values[node.outputs[0]].name); why != failed->end())
+      Refuse(verdict, kLeftOut, why->second);
+  }
+}
+
+// What one device says of the graph.
+DeviceView Ask(const Graph& graph, const GraphView& view, std::shared_ptr<Device> device, size_t index,
+               const PlaceOptions& options, const Exclusions& without) {
+  DeviceView said;
+  said.device = std::move(device);
+  said.location = said.device->info().Has(BRAID_HOST_BINDINGS) ? 0 : static_cast<int>(index) + 1;
+  if (auto failed = without.devices.find(index); failed != without.devices.end()) {
+    said.left_out = failed->second;
+  } else if (auto verdicts = said.device->Query(view, options.compile); verdicts.ok()) {
+    said.verdicts = *std::move(verdicts);
+  } else {
+    said.left_out = std::string(verdicts.status().message());
+  }
+  if (!said.left_out.empty()) {
+    said.verdicts.resize(graph.nodes.size());
+    for (braid_verdict& verdict : said.verdicts) Refuse(&verdict, kLeftOut, said.left_out);
+  }
+  auto failed = without.nodes.find(index);
+  Overrule(graph, failed != without.nodes.end() ? &failed->second : nullptr, &said);
+  FillCosts(graph, view, options.compile, &said);
+  return said;
+}
+
 // Takes a device's "only together" groups away from it where the solution tore them apart. Returns whether it
 // did.
 bool EnforceGroups(Placement* placement) {
@@ -253,6 +317,8 @@ bool Accepts(const braid_verdict& verdict) {
 
 std::string VerdictName(int32_t code) {
   switch (code) {
+    case kLeftOut:
+      return "LEFT_OUT";
     case BRAID_YES:
       return "YES";
     case BRAID_YES_EMULATED:
@@ -291,8 +357,8 @@ std::string VerdictText(const braid_verdict& verdict) {
 
 absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<const InputShape> shapes,
                                 absl::Span<const std::shared_ptr<Device>> devices,
-                                const PlaceOptions& options, absl::Span<const int> input_at,
-                                absl::Span<const int> output_at) {
+                                const PlaceOptions& options, const Exclusions& without,
+                                absl::Span<const int> input_at, absl::Span<const int> output_at) {
   Placement placement;
   placement.random = options.random;
   std::vector<bool> needed;
@@ -309,26 +375,10 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
     }
     const Graph& graph = *placement.graph;
     needed = Needed(graph);
-    auto view = GraphView::Whole(graph, {.fingerprint = false});
+    auto view = GraphView::Whole(graph);
     placement.devices.clear();
-    for (size_t d = 0; d < devices.size(); ++d) {
-      DeviceView said;
-      said.device = devices[d];
-      said.location = devices[d]->info().Has(BRAID_HOST_BINDINGS) ? 0 : static_cast<int>(d) + 1;
-      auto verdicts = devices[d]->Query(*view, options.compile);
-      if (!verdicts.ok()) return verdicts.status();
-      said.verdicts = *std::move(verdicts);
-      // Plugins do not see graphs in attributes, and would compute as if there were none.
-      for (NodeId n = 0; n < graph.nodes.size(); ++n)
-        for (const Attribute& a : graph.nodes[n].attributes)
-          if (a.kind == Attribute::kGraph && !graph.nodes[n].is_host) {
-            braid_verdict& verdict = said.verdicts[n];
-            verdict.code = BRAID_NO_ATTRIBUTE;
-            std::snprintf(verdict.detail, sizeof verdict.detail, "attribute '%s' is a graph", a.name.c_str());
-          }
-      FillCosts(graph, *view, options.compile, &said);
-      placement.devices.push_back(std::move(said));
-    }
+    for (size_t d = 0; d < devices.size(); ++d)
+      placement.devices.push_back(Ask(graph, *view, devices[d], d, options, without));
     std::vector<NodeId> orphans = Orphans(graph, placement.devices, needed);
     if (orphans.empty()) break;
     // Nodes are told by their first output, whose name is unique in a graph.

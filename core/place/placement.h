@@ -5,6 +5,7 @@
 #define BRAID_CORE_PLACE_PLACEMENT_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,13 @@ struct PlaceOptions {
   uint64_t seed = 0;
 };
 
+// What a placement has to do without, because it failed when it was used.
+struct Exclusions {
+  std::map<size_t, std::string> devices;  // by index in the list of devices: why
+  // By index of the device, then by name of a node's first output, which is unique in a graph: why.
+  std::map<size_t, std::map<std::string, std::string>> nodes;
+};
+
 inline constexpr int kHost = -1;    // the host itself runs the node: control flow, sequences
 inline constexpr int kUnused = -2;  // nothing needs the node
 
@@ -35,6 +43,7 @@ struct DeviceView {  // what one device said
   std::vector<double> cost_ns;          // by node: alone, less the launch; kImpossible where it can't run
   std::vector<int32_t> confidence;      // by node: BRAID_GUESSED ...
   double launch_ns = 0;
+  std::string left_out;  // why nothing may run there; "": it was asked
 };
 
 struct Placement {
@@ -53,13 +62,16 @@ struct Placement {
 };
 
 // Places `model` for the shapes of its inputs (empty: as declared). input_at and output_at: the location of
-// each graph input and output (empty: host memory). Errors: Unimplemented if some node has no device, with
+// each graph input and output (empty: host memory). A device whose query
+// fails is left out. Errors: Unimplemented if some node has no device, with
 // each device's reason.
 absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<const InputShape> shapes,
                                 absl::Span<const std::shared_ptr<Device>> devices,
-                                const PlaceOptions& options, absl::Span<const int> input_at = {},
-                                absl::Span<const int> output_at = {});
+                                const PlaceOptions& options, const Exclusions& without = {},
+                                absl::Span<const int> input_at = {}, absl::Span<const int> output_at = {});
 
+// Core's own verdict, beside those of the ABI: the node failed there, or the whole device did.
+inline constexpr int32_t kLeftOut = -1;
 // Whether a verdict lets the node run there.
 bool Accepts(const braid_verdict& verdict);
 std::string VerdictName(int32_t code);                  // "NO_TYPE"

@@ -6,12 +6,15 @@
 #include <exception>
 #include <thread>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "core/plugins/host.h"
 #include "core/plugins/view.h"
 
 namespace braid {
 namespace {
+
+constexpr char kFailedDevice[] = "braid/failed_device";
 
 absl::string_view Text(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -64,6 +67,11 @@ braid_device_info RawInfo(const DeviceInfo& info) {
 bool PowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 }  // namespace
+
+std::string FailedDevice(const absl::Status& status) {
+  const auto payload = status.GetPayload(kFailedDevice);
+  return payload.has_value() ? std::string(*payload) : "";
+}
 
 braid_status ThrewAtBoundary() noexcept {
   // The exception is looked at where it was caught: its type belongs to the plugin, which stays loaded.
@@ -288,6 +296,7 @@ Device::Device(std::shared_ptr<Plugin> plugin, uint32_t index, DeviceInfo info, 
       cache_folder_(std::move(cache_folder)) {}
 
 Device::~Device() {
+  if (left_open_.load(std::memory_order_relaxed)) return;
   const CacheScope cache(cache_folder_);
   if (braid_device* handle = get()) AtBoundary([&] { table_->device->close(handle); });
 }
@@ -315,11 +324,26 @@ absl::Status Device::Open() {
 
 absl::Status Device::Error(braid_status status, std::string_view doing) const {
   Note(status);
-  const std::string text = ErrorSink::Take();
-  const std::string said = text.empty() ? StatusName(status) : text;
-  if (status == BRAID_DEVICE_LOST)
-    return ToAbsl(status, absl::StrCat(name_, ": ", Text(doing), ": the device is lost: ", said));
-  return ToAbsl(status, absl::StrCat(name_, ": ", Text(doing), ": ", said));
+  constexpr char kLost[] = "the device is lost";
+  std::string said = ErrorSink::Take();
+  if (status == BRAID_DEVICE_LOST) {
+    said = said.empty() || said == kLost ? kLost : absl::StrCat(kLost, ": ", said);
+  } else if (said.empty()) {
+    said = StatusName(status);
+  }
+  absl::Status out = ToAbsl(status, absl::StrCat(name_, ": ", Text(doing), ": ", said));
+  // A status of a number that nobody knows is INTERNAL.
+  switch (out.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnimplemented:
+      out.SetPayload(kFailedDevice, absl::Cord(name_));
+      break;
+    default:
+      break;
+  }
+  return out;
 }
 
 absl::StatusOr<std::vector<braid_verdict>> Device::Query(const GraphView& view,

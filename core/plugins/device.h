@@ -78,6 +78,11 @@ struct DeviceInfo {
   bool has_uuid() const { return uuid != std::array<uint8_t, 16>{}; }
 };
 
+// The name of the device whose own failure a status tells: DEVICE_LOST, INTERNAL, OUT_OF_MEMORY or
+// UNSUPPORTED from one of its calls or fences. "" for all else: what was asked was wrong, or the host ended
+// it.
+std::string FailedDevice(const absl::Status& status);
+
 // Runs a call into a plugin. An exception that leaves it, against the rules, becomes INTERNAL with a text;
 // costs nothing where none does.
 braid_status ThrewAtBoundary() noexcept;
@@ -144,6 +149,8 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
                                                      std::optional<std::string> cache_folder = {});
   // Breaches of the ABI's rules that the checked layer saw so far, by host or plugin; 0 if not checked.
   uint64_t violations() const;
+  // See Device::LeaveOpen.
+  void LeaveOpen() { left_open_.store(true, std::memory_order_relaxed); }
 
  private:
   Plugin() = default;
@@ -163,6 +170,7 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   std::string id_, vendor_, version_, origin_;
   int32_t newest_opset_ = 0;
   bool isolated_ = false;
+  std::atomic<bool> left_open_{false};
 };
 
 // Memory of a device.
@@ -280,6 +288,9 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::Status Open();
   bool is_open() const { return handle_.load(std::memory_order_acquire) != nullptr; }
   braid_device* get() const { return handle_.load(std::memory_order_acquire); }  // null: not open
+  // At the end of the process, for one that is in use to the last: it is not closed, nor its plugin shut
+  // down.
+  void LeaveOpen() { left_open_.store(true, std::memory_order_relaxed); }
   // Whether a call or fence has answered DEVICE_LOST. It stays so.
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
 
@@ -296,7 +307,8 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::Status CheckBlob(const GraphView& view, const CompileOptions& options, std::string_view blob);
   absl::StatusOr<Exec> LoadBlob(const GraphView& view, const CompileOptions& options, std::string_view blob);
 
-  // flags: BRAID_BUFFER_*. alignment 0: the device's own.
+  // flags: BRAID_BUFFER_*. alignment 0: the device's own. More than max_buffer is ResourceExhausted, and not
+  // asked for.
   absl::StatusOr<Buffer> BufferAlloc(uint64_t bytes, uint32_t flags, uint64_t alignment = 0,
                                      uint32_t exports = 0);
   absl::StatusOr<Buffer> BufferImport(const braid_handle& handle);
@@ -329,6 +341,7 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::Status open_status_;
   std::atomic<braid_device*> handle_{nullptr};
   mutable std::atomic<bool> lost_{false};
+  std::atomic<bool> left_open_{false};
 };
 
 // ---- Hot calls ----

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugins/host.h"
 
+#include <braid/ext/draft/cancel.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,7 +148,12 @@ braid_status BRAID_CALL CachePut(const braid_host* host, braid_bytes key, braid_
   });
 }
 
-const void* BRAID_CALL GetExtension(const braid_host*, const char*) { return nullptr; }
+int32_t BRAID_CALL Cancelled(const braid_host*) { return CancelScope::Cancelled() ? 1 : 0; }
+constexpr braid_cancel kCancel = {sizeof(braid_cancel), 0, Cancelled};
+
+const void* BRAID_CALL GetExtension(const braid_host*, const char* id) {
+  return id != nullptr && std::string_view(id) == BRAID_CANCEL_ID ? &kCancel : nullptr;
+}
 
 // "" if the process has no business with one.
 std::string DefaultCacheDirectory() {
@@ -216,6 +222,8 @@ void HostLog(int32_t level, std::string_view id, std::string_view text) {
   line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
+
+constinit thread_local const std::atomic<bool>* CancelScope::flag_ = nullptr;
 
 HostTable::HostTable(std::string plugin_id, const std::string& cache_dir)
     : id_(std::move(plugin_id)), cache_dir_(cache_dir) {

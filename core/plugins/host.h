@@ -46,6 +46,21 @@ class CacheScope {
   const std::string* const outer_;
 };
 
+// While one lives, submits of this thread belong to a run that is cancelled once the flag is set (null: it
+// can't be).
+class CancelScope {
+ public:
+  explicit CancelScope(const std::atomic<bool>* flag) : before_(flag_) { flag_ = flag; }
+  ~CancelScope() { flag_ = before_; }
+  CancelScope(const CancelScope&) = delete;
+  CancelScope& operator=(const CancelScope&) = delete;
+  static bool Cancelled() { return flag_ != nullptr && flag_->load(std::memory_order_relaxed); }
+
+ private:
+  static constinit thread_local const std::atomic<bool>* flag_;
+  const std::atomic<bool>* before_;
+};
+
 class HostTable {
  public:
   // cache_dir "": $BRAID_CACHE_DIR, else $XDG_CACHE_HOME/braid, else ~/.cache/braid (no cache for elevated

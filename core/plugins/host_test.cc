@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugins/host.h"
 
+#include <braid/ext/draft/cancel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -245,6 +246,18 @@ TEST_F(HostTableTest, EverySlotIsThere) {
   const size_t count = (sizeof(braid_host) - offsetof(braid_host, log)) / sizeof(void*);
   for (size_t i = 0; i < count; ++i) EXPECT_NE(slots[i], nullptr) << i;
   EXPECT_EQ(table_->get_extension(table_, "nobody.knows/1"), nullptr);
+  const auto* cancel = static_cast<const braid_cancel*>(table_->get_extension(table_, BRAID_CANCEL_ID));
+  ASSERT_NE(cancel, nullptr);
+  EXPECT_EQ(cancel->cancelled(table_), 0);
+  std::atomic<bool> flag{false};
+  {
+    CancelScope scope(&flag);
+    EXPECT_EQ(cancel->cancelled(table_), 0);
+    flag = true;
+    EXPECT_EQ(cancel->cancelled(table_), 1);
+    std::thread([&] { EXPECT_EQ(cancel->cancelled(table_), 0); }).join();
+  }
+  EXPECT_EQ(cancel->cancelled(table_), 0);
 }
 
 TEST_F(HostTableTest, AllocatesAligned) {

@@ -231,7 +231,7 @@ absl::Status Plugin::Adopt(const braid_plugin* table, const LoadOptions& options
 }
 
 Plugin::~Plugin() {
-  if (original_ == nullptr) return;
+  if (original_ == nullptr || left_open_.load(std::memory_order_relaxed)) return;
   AtBoundary([&] { plugin_fns_.shutdown(original_); });
   if (host_ != nullptr && host_->tokens() != 0)
     HostLog(BRAID_LOG_WARNING, id_,

@@ -7,11 +7,16 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -236,6 +241,7 @@ void Registry::Refresh() {
     reports_.erase(reports_.begin() + static_cast<ptrdiff_t>(i));
     manifests_.erase(manifests_.begin() + static_cast<ptrdiff_t>(i));
   }
+  if (released_) return;
   discovered_ = loaded_ = false;
   LoadLocked();
 }
@@ -268,12 +274,74 @@ absl::StatusOr<std::shared_ptr<Device>> Registry::Find(const std::string& name) 
 }
 
 absl::StatusOr<std::shared_ptr<Device>> Registry::Replace(const std::shared_ptr<Device>& lost) {
+  static std::mutex replacing;  // asking the plugin takes long
+  std::lock_guard<std::mutex> one_at_a_time(replacing);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const std::shared_ptr<Device>& device : devices_)
+      if (device != lost && device->name() == lost->name()) return device;
+  }
   auto fresh = lost->plugin()->MakeDevice(lost->index());
   if (!fresh.ok()) return fresh;
   std::lock_guard<std::mutex> lock(mutex_);
   for (std::shared_ptr<Device>& device : devices_)
     if (device == lost) device = *fresh;
   return fresh;
+}
+
+std::shared_ptr<Device> Registry::Usable(const std::shared_ptr<Device>& device) {
+  // The devices of one process are lost together, and not all of them know it yet.
+  if (!device->is_open() || (device->Health().ok() && !device->lost()) || !device->lost()) return device;
+  auto fresh = Replace(device);
+  return fresh.ok() ? *fresh : device;  // whose next call says why it can't be used
+}
+
+void Registry::Release() {
+  std::vector<std::shared_ptr<Device>> devices;
+  std::vector<std::shared_ptr<Plugin>> plugins;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    loaded_ = released_ = true;
+    devices.swap(devices_);
+    plugins.swap(plugins_);
+  }
+  for (std::shared_ptr<Device>& device : devices) {
+    if (device.use_count() > 1) device->LeaveOpen();
+    device.reset();
+  }
+  for (std::shared_ptr<Plugin>& plugin : plugins) {
+    if (plugin.use_count() > 1) plugin->LeaveOpen();
+    plugin.reset();
+  }
+}
+
+void Registry::ReleaseAtExit() {
+  static const pid_t owner = getpid();
+  std::atexit([] {
+    if (getpid() != owner) return;
+    struct Ending {
+      std::mutex mutex;
+      std::condition_variable ended;
+      bool done = false;
+    };
+    auto ending = std::make_shared<Ending>();
+    std::thread worker([ending] {
+      Registry::Default().Release();
+      std::lock_guard<std::mutex> lock(ending->mutex);
+      ending->done = true;
+      ending->ended.notify_all();
+    });
+    constexpr auto kPatience = std::chrono::seconds(3);
+    std::unique_lock<std::mutex> lock(ending->mutex);
+    const bool done = ending->ended.wait_for(lock, kPatience, [&] { return ending->done; });
+    lock.unlock();
+    if (done) {
+      worker.join();
+    } else {
+      worker.detach();
+      HostLog(BRAID_LOG_WARNING, "", "a plugin does not let its devices be closed; the process ends without");
+    }
+  });
 }
 
 absl::Status Registry::Add(std::shared_ptr<Plugin> plugin) {

@@ -85,10 +85,20 @@ class Registry {
   std::vector<std::shared_ptr<Plugin>> Plugins();
   // "acme:0", or "acme" for its first device. NotFound names what there is.
   absl::StatusOr<std::shared_ptr<Device>> Find(const std::string& name);
-  // Puts another, unopened Device in the place of a lost one.
+  // Puts another, unopened Device in the place of a lost one. If that was done already, what is there now.
   absl::StatusOr<std::shared_ptr<Device>> Replace(const std::shared_ptr<Device>& lost);
+  // The device, or if it is open and lost a fresh one in its place.
+  std::shared_ptr<Device> Usable(const std::shared_ptr<Device>& device);
   // Adds a plugin that was not found by a manifest (linked in, or made by a test).
   absl::Status Add(std::shared_ptr<Plugin> plugin);
+
+  // Forgets all devices and plugins, for good: each is closed and shut down now, but those that are still in
+  // use, which are never then.
+  void Release();
+  // At the end of the process, Release of Default(); not in a forked child, and without waiting long for a
+  // plugin that hangs. What is registered later runs earlier: called anew once plugins have run, so that
+  // objects that they made first then are still there. [any thread]
+  static void ReleaseAtExit();
 
   std::vector<PluginReport> Report();
   std::vector<DirectoryReport> Directories();
@@ -102,7 +112,7 @@ class Registry {
   absl::Status AddDevicesLocked(const std::shared_ptr<Plugin>& plugin, PluginReport* report);
   const RegistryOptions options_;
   std::mutex mutex_;
-  bool discovered_ = false, loaded_ = false;
+  bool discovered_ = false, loaded_ = false, released_ = false;
   std::vector<DirectoryReport> directories_;
   std::vector<Manifest> manifests_;  // of reports_ with the same index
   std::vector<PluginReport> reports_;

@@ -3,6 +3,8 @@
 
 #include <iterator>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace braid {
@@ -46,6 +48,15 @@ absl::Status ToAbsl(braid_status status, std::string_view text) {
   if (status == BRAID_OK) return absl::OkStatus();
   if (text.empty()) return absl::Status(ToAbslCode(status), StatusName(status));
   return absl::Status(ToAbslCode(status), absl::string_view(text.data(), text.size()));
+}
+
+absl::Status InFront(std::string_view text, const absl::Status& status) {
+  if (status.ok()) return status;
+  absl::Status out(status.code(),
+                   absl::StrCat(absl::string_view(text.data(), text.size()), ": ", status.message()));
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { out.SetPayload(url, payload); });
+  return out;
 }
 
 braid_status FromAbsl(const absl::Status& status) {

@@ -30,6 +30,9 @@ absl::StatusCode ToAbslCode(braid_status status);
 // AlreadyExists), UNSUPPORTED (PermissionDenied, Unauthenticated) or INTERNAL.
 braid_status FromAbsl(const absl::Status& status);
 
+// The same failure with `text` and ": " in front of what it says. All else that it carries stays.
+absl::Status InFront(std::string_view text, const absl::Status& status);
+
 }  // namespace braid
 
 #endif  // BRAID_CORE_PLUGINS_STATUS_H_

@@ -35,9 +35,8 @@ class ConstantProvider {
 };
 
 struct ViewOptions {
-  // A cache key needs it. Reading the constants once costs time for large models, so a query's view does
-  // without.
-  bool fingerprint = true;
+  // For a cache key. It reads all constants, which costs time for large models.
+  bool fingerprint = false;
 };
 
 class GraphView final : private ConstantProvider {

@@ -37,6 +37,11 @@ std::vector<ValueId> Ids(const GraphView& view, absl::Span<const uint32_t> indic
   for (uint32_t i : indices) out.push_back(view.value_of(i));
   return out;
 }
+ViewOptions WithFingerprint() {
+  ViewOptions options;
+  options.fingerprint = true;
+  return options;
+}
 std::array<uint64_t, 2> FingerprintOf(const GraphView& view) {
   return {view.raw()->fingerprint[0], view.raw()->fingerprint[1]};
 }
@@ -185,15 +190,15 @@ TEST(GraphView, AbsentInputsAndValuesThatAreNoTensors) {
 
 TEST(GraphView, FingerprintKnowsWhatMattersAndNothingElse) {
   const Graph graph = ChainGraph();
-  const auto base = FingerprintOf(*GraphView::Whole(graph));
+  const auto base = FingerprintOf(*GraphView::Whole(graph, WithFingerprint()));
   Graph renamed = graph;
   renamed.nodes[0].name = "other";
   renamed.values[kY].name = "other";
   renamed.symbols[0] = "M";
-  EXPECT_EQ(FingerprintOf(*GraphView::Whole(renamed)), base);
+  EXPECT_EQ(FingerprintOf(*GraphView::Whole(renamed, WithFingerprint())), base);
   Graph same_content = graph;
   same_content.values[kC].constant = Floats(1003, {10, 20});
-  EXPECT_EQ(FingerprintOf(*GraphView::Whole(same_content)), base);
+  EXPECT_EQ(FingerprintOf(*GraphView::Whole(same_content, WithFingerprint())), base);
 
   std::vector<Graph> changed(7, graph);
   changed[0].values[kC].constant = Floats(1004, {10, 21});
@@ -207,8 +212,8 @@ TEST(GraphView, FingerprintKnowsWhatMattersAndNothingElse) {
   a.kind = Attribute::kInt;
   changed[6].nodes[2].attributes.push_back(a);
   for (size_t i = 0; i < changed.size(); ++i)
-    EXPECT_NE(FingerprintOf(*GraphView::Whole(changed[i])), base) << i;
-  EXPECT_EQ(FingerprintOf(*GraphView::Whole(graph, {.fingerprint = false})), (std::array<uint64_t, 2>()));
+    EXPECT_NE(FingerprintOf(*GraphView::Whole(changed[i], WithFingerprint())), base) << i;
+  EXPECT_EQ(FingerprintOf(*GraphView::Whole(graph)), (std::array<uint64_t, 2>()));
 }
 
 }  // namespace

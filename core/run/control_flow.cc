@@ -101,11 +101,14 @@ absl::Status RunLoop(HostCall* call) {
     if (call->control != nullptr && call->control->cancelled.load(std::memory_order_relaxed))
       return absl::CancelledError("the run was cancelled");
     std::vector<RunValue> in(2), out;
-    in[0].tensor = ScalarInt64(i);
-    in[1].tensor = ScalarBool(condition);
+    auto turn = ScalarInt64(i);
+    if (!turn.ok()) return turn.status();
+    auto going = ScalarBool(condition);
+    if (!going.ok()) return going.status();
+    in[0].tensor = *std::move(turn);
+    in[1].tensor = *std::move(going);
     in.insert(in.end(), state.begin(), state.end());
-    if (absl::Status s = RunBody(*call, 0, in, &out); !s.ok())
-      return absl::Status(s.code(), absl::StrCat("turn ", i, ": ", s.message()));
+    if (absl::Status s = RunBody(*call, 0, in, &out); !s.ok()) return InFront(absl::StrCat("turn ", i), s);
     auto c = BoolOf(out[0].tensor);
     if (!c.ok()) return c.status();
     condition = *c;
@@ -180,8 +183,7 @@ absl::Status RunScan(HostCall* call) {
       value.tensor = WithoutAxis(*std::move(part), axes[i]);
       in.push_back(std::move(value));
     }
-    if (absl::Status s = RunBody(*call, 0, in, &out); !s.ok())
-      return absl::Status(s.code(), absl::StrCat("turn ", turn, ": ", s.message()));
+    if (absl::Status s = RunBody(*call, 0, in, &out); !s.ok()) return InFront(absl::StrCat("turn ", turn), s);
     for (size_t k = 0; k < states; ++k) state[k] = std::move(out[k]);
     for (size_t k = 0; k < scan_outputs; ++k) scanned[k].push_back(std::move(out[states + k].tensor));
   }

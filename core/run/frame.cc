@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/plugins/host.h"
 #include "core/run/host_ops.h"
 #include "core/run/runner.h"
 
@@ -27,8 +28,8 @@ uint8_t* HostAlloc(uint64_t bytes) {
 }
 
 std::mutex& QueueMutex(const Device& device, uint32_t queue) {
-  // A device object lives as long as the process or longer than every graph that uses it; its locks are never
-  // freed.
+  // A device object lives longer than every graph that uses it. Its locks are never freed, and serve the next
+  // at its address.
   static std::mutex guard;
   static auto& locks = *new std::map<std::pair<const Device*, uint32_t>, std::unique_ptr<std::mutex>>();
   std::lock_guard lock(guard);
@@ -93,14 +94,14 @@ absl::Status Frame::Allocate(uint32_t number) {
       // Devices and host operators only read it.
       where.host = const_cast<uint8_t*>(graph.values[slot.value].constant->data);
     }
-    if (!IsStatic(slot.value) && shapes_[slot.value] == nullptr)
+    if (!HasStaticDims(slot.value) && shapes_[slot.value] == nullptr)
       shapes_[slot.value] = std::make_unique<Shape>();
   }
   size_t largest = 0;
   for (const SegmentStep& step : spec_.segments)
     largest = std::max(largest, step.inputs.size() + step.outputs.size());
   bindings_.resize(largest);
-  pending_.reserve(spec_.steps.size() + spec_.output_slots.size() + 1);
+  pending_.reserve(spec_.steps.size() + spec_.input_slots.size() + spec_.output_slots.size() + 1);
   size_t body_inputs = 0, body_outputs = 0;
   for (const HostStep& step : spec_.host_steps) {
     for (const auto& captures : step.captures)
@@ -113,26 +114,39 @@ absl::Status Frame::Allocate(uint32_t number) {
 }
 
 int32_t Frame::RankOf(ValueId v) const {
-  return IsStatic(v) ? static_cast<int32_t>(spec_.graph().values[v].type.dims.size()) : shapes_[v]->rank;
+  return HasStaticDims(v) ? static_cast<int32_t>(spec_.graph().values[v].type.dims.size()) : shapes_[v]->rank;
 }
 
 const int64_t* Frame::DimsOf(ValueId v) const {
-  return IsStatic(v) ? spec_.dims.data() + spec_.dims_of[v] : shapes_[v]->dims;
+  return HasStaticDims(v) ? spec_.dims.data() + spec_.dims_of[v] : shapes_[v]->dims;
 }
 
 Shape& Frame::DynamicShape(ValueId v) { return *shapes_[v]; }
 
 // ---- Fences ----
 
+braid_status Frame::Wait(const Fence& fence) {
+  if (control_ == nullptr) return fence.Wait(kForever);
+  constexpr uint64_t kLookNs = 5'000'000;
+  for (;;) {
+    const bool cancelled = control_->cancelled.load(std::memory_order_relaxed);
+    if (cancelled) {
+      fence.Cancel();
+      for (const Pending& p : pending_) p.fence.Cancel();
+    }
+    const braid_status status = fence.Wait(cancelled ? kForever : kLookNs);
+    if (status != BRAID_PENDING) return status;
+  }
+}
+
+absl::Status Frame::Failure(const char* doing, const Fence& fence) const {
+  return InFront(doing, fence.Result());
+}
+
 absl::Status Frame::WaitAll() {
   absl::Status first;
-  for (Pending& p : pending_) {
-    braid_status status = p.fence.Wait(kForever);
-    if (status != BRAID_OK && first.ok()) {
-      absl::Status why = p.fence.Result();
-      first = absl::Status(why.code(), absl::StrCat(p.doing, ": ", why.message()));
-    }
-  }
+  for (Pending& p : pending_)
+    if (Wait(p.fence) != BRAID_OK && first.ok()) first = Failure(p.doing, p.fence);
   pending_.clear();
   host_pending_ = false;
   return first;
@@ -142,12 +156,13 @@ absl::Status Frame::WaitAll() {
 absl::Status Frame::WaitForHost() {
   if (!host_pending_) return absl::OkStatus();
   host_pending_ = false;
+  for (Pending& p : pending_)
+    if (p.host) Wait(p.fence);
+  // What the host is about to read was made by work that has ended too. A failure there made it nonsense.
   for (Pending& p : pending_) {
-    if (!p.host) continue;
     p.host = false;
-    if (p.fence.Wait(kForever) == BRAID_OK) continue;
-    absl::Status why = p.fence.Result();
-    return absl::Status(why.code(), absl::StrCat(p.doing, ": ", why.message()));
+    if (braid_status status = p.fence.Wait(0); status != BRAID_OK && status != BRAID_PENDING)
+      return Failure(p.doing, p.fence);
   }
   return absl::OkStatus();
 }
@@ -168,8 +183,16 @@ absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<Run
     where.buffer = inputs[i].buffer != nullptr ? inputs[i].buffer->get() : nullptr;
     where.offset = inputs[i].offset;
     where.bytes = inputs[i].bytes;
+    if (where.buffer != nullptr && where.offset % spec_.slots[s].alignment != 0) {
+      const Where given = where;
+      if (absl::Status status = Reserve(s, given.bytes); !status.ok()) return status;
+      if (absl::Status status =
+              CopyWithin(spec_.slots[s].location, given, where.buffer, 0, given.bytes, "aligning an input");
+          !status.ok())
+        return status;
+    }
     ValueId v = graph.inputs[i];
-    if (IsStatic(v)) continue;
+    if (HasStaticDims(v)) continue;
     Shape& shape = DynamicShape(v);
     shape.rank = inputs[i].rank;
     std::memcpy(shape.dims, inputs[i].dims, sizeof(int64_t) * static_cast<size_t>(inputs[i].rank));
@@ -180,7 +203,14 @@ absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<Run
     const Slot& slot = spec_.slots[s];
     RunOutput& out = outputs[i];
     Where& where = where_[s];
-    if (slot.location != 0 && out.buffer != nullptr && out.wanted && out.room >= slot.bytes) {
+    // Not over an input, which is read while the output would be written.
+    bool direct = slot.location != 0 && out.buffer != nullptr && out.wanted && out.room >= slot.bytes &&
+                  out.offset % slot.alignment == 0;
+    for (const RunInput& in : inputs)
+      if (direct && in.buffer != nullptr && in.buffer->get() == out.buffer->get() &&
+          in.offset < out.offset + slot.bytes && out.offset < in.offset + in.bytes)
+        direct = false;
+    if (direct) {
       where.buffer = out.buffer->get();
       where.offset = out.offset;
       continue;
@@ -197,7 +227,7 @@ absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<Run
       // The result may go there at once unless it is too small, oddly aligned, or the memory of an input,
       // which is read while it would be written.
       uint8_t* data = static_cast<uint8_t*>(out.data);
-      bool direct = out.room >= slot.bytes && reinterpret_cast<uintptr_t>(data) % 16 == 0;
+      direct = out.room >= slot.bytes && reinterpret_cast<uintptr_t>(data) % 16 == 0;
       for (const RunInput& in : inputs) {
         const uint8_t* from = static_cast<const uint8_t*>(in.data);
         if (from != nullptr && data < from + in.bytes && from < data + slot.bytes) direct = false;
@@ -209,6 +239,27 @@ absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<Run
     }
     if (absl::Status status = Reserve(s, slot.bytes); !status.ok()) return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Frame::CopyWithin(int location, const Where& from, braid_buffer* to, uint64_t to_offset,
+                               uint64_t bytes, const char* doing) {
+  if (bytes == 0) return absl::OkStatus();
+  const size_t d = static_cast<size_t>(location) - 1;
+  braid_transfer transfer{};
+  transfer.size = sizeof transfer;
+  transfer.kind = BRAID_TRANSFER_COPY;
+  transfer.from = from.buffer;
+  transfer.from_offset = from.offset;
+  transfer.to = to;
+  transfer.to_offset = to_offset;
+  transfer.bytes = bytes;
+  transfer.queue = queue_[d];
+  Fence fence;
+  std::lock_guard lock(*queue_mutex_[d]);
+  if (braid_status status = device(location).Transfer(transfer, &fence); status != BRAID_OK)
+    return device(location).Error(status, doing);
+  if (fence) pending_.push_back({std::move(fence), doing, false});
   return absl::OkStatus();
 }
 
@@ -250,13 +301,16 @@ absl::Status Frame::Reserve(uint32_t slot, uint64_t bytes) {
 
 absl::Status Frame::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs,
                         RunControl* control) {
+  control_ = control;
   absl::Status status = BindCaller(inputs, outputs);
   if (status.ok()) status = RunSteps(control);
-  absl::Status handed = status.ok() ? HandOut(outputs) : absl::OkStatus();
-  absl::Status ended = WaitAll();
-  // What failed first in the run's order explains the rest.
-  if (status.ok()) status = ended;
-  if (status.ok()) status = handed;
+  if (status.ok()) status = HandOut(outputs, false);
+  // What failed first in the run's order explains the rest; steps that come before are still looked at.
+  if (absl::Status ended = WaitAll(); !ended.ok()) status = ended;
+  // Nothing that failed reaches the caller's memory where it lies over an input: the run could not be made
+  // again.
+  if (status.ok()) status = HandOut(outputs, true);
+  control_ = nullptr;
   for (Dynamic& d : dynamic_) {
     if (d.mapped) d.taken.Unmap();
     d.mapped = false;
@@ -291,7 +345,7 @@ absl::Status Frame::RunSteps(RunControl* control) {
     }
     if (!status.ok()) return status;
   }
-  return WaitForHost();
+  return absl::OkStatus();
 }
 
 void Frame::FillBinding(const SegmentStep::Port& port, bool host_bindings, braid_binding* binding) const {
@@ -329,7 +383,7 @@ absl::Status Frame::RunSegment(const SegmentStep& step) {
     if (!port.is_static) {
       Where& where = where_[port.slot];
       where = Where();
-      Shape* shape = IsStatic(port.value) ? nullptr : &DynamicShape(port.value);
+      Shape* shape = HasStaticDims(port.value) ? nullptr : &DynamicShape(port.value);
       if (shape != nullptr && TypeOf(port.value) != Element::kString &&
           ElementBits(TypeOf(port.value)) != 0) {
         braid_status status =
@@ -376,14 +430,12 @@ absl::Status Frame::RunSegment(const SegmentStep& step) {
   braid_status status;
   {
     std::lock_guard lock(*queue_mutex_[d]);
+    CancelScope scope(control_ != nullptr ? &control_->cancelled : nullptr);
     status = step.exec.Submit(submit, &fence);
   }
   if (status != BRAID_OK) return dev.Error(status, step.title);
   if (takes) {
-    if (fence.Wait(kForever) != BRAID_OK) {
-      absl::Status why = fence.Result();
-      return absl::Status(why.code(), absl::StrCat(step.title, ": ", why.message()));
-    }
+    if (Wait(fence) != BRAID_OK) return Failure(step.title.c_str(), fence);
     for (const SegmentStep::Port& port : step.outputs)
       if (where_[port.slot].host == nullptr && where_[port.slot].buffer == nullptr)
         if (absl::Status s = TakeOutput(step, port, fence); !s.ok()) return s;
@@ -400,10 +452,10 @@ absl::Status Frame::TakeOutput(const SegmentStep& step, const SegmentStep::Port&
   Device& dev = *context_->devices[static_cast<size_t>(step.device)];
   Dynamic& d = dynamic_[port.slot];
   Shape found;
-  Shape& shape = IsStatic(port.value) ? found : DynamicShape(port.value);
+  Shape& shape = HasStaticDims(port.value) ? found : DynamicShape(port.value);
   if (absl::Status s = step.exec.TakeOutput(fence, port.view_value, &d.taken, &shape.rank, shape.dims);
       !s.ok())
-    return absl::Status(s.code(), absl::StrCat(step.title, ": ", s.message()));
+    return InFront(step.title, s);
   if (shape.rank < 0 || shape.rank > static_cast<int32_t>(BRAID_MAX_RANK))
     return absl::InternalError(absl::StrCat(step.title, ": an output of rank ", shape.rank));
   Where& where = where_[port.slot];
@@ -530,7 +582,7 @@ absl::Status Frame::RunHostStep(const HostStep& step, RunControl* control) {
   const Node& node = spec_.graph().nodes[step.node];
   absl::Status status = node.op == "If" ? RunIf(step, control) : RunGeneric(step, control);
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(node.op, " '", node.name, "': ", status.message()));
+  return InFront(absl::StrCat(node.op, " '", node.name, "'"), status);
 }
 
 // The branch writes where the node's outputs lie: the common case allocates nothing.
@@ -570,7 +622,7 @@ absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
       values_[s] = std::move(out.value);
       continue;
     }
-    if (!IsStatic(slot.value)) {
+    if (!HasStaticDims(slot.value)) {
       Shape& shape = DynamicShape(slot.value);
       shape.rank = out.rank;
       std::memcpy(shape.dims, out.dims, sizeof(int64_t) * static_cast<size_t>(out.rank));
@@ -590,7 +642,7 @@ absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
   return absl::OkStatus();
 }
 
-RunValue Frame::ValueOf(uint32_t slot) const {
+absl::StatusOr<RunValue> Frame::ValueOf(uint32_t slot) const {
   if (slot == kNone) return RunValue();
   const Slot& s = spec_.slots[slot];
   if (s.source == Slot::kValue || !spec_.graph().values[s.value].type.is_tensor()) return values_[slot];
@@ -600,7 +652,10 @@ RunValue Frame::ValueOf(uint32_t slot) const {
   value.tensor.dims.assign(DimsOf(s.value), DimsOf(s.value) + RankOf(s.value));
   value.tensor.bytes = where_[slot].bytes;
   uint8_t* copy = HostAlloc(value.tensor.bytes);
-  if (copy != nullptr && value.tensor.bytes > 0) std::memcpy(copy, where_[slot].host, value.tensor.bytes);
+  if (copy == nullptr)
+    return absl::ResourceExhaustedError(
+        absl::StrCat("out of host memory: a value takes ", value.tensor.bytes, " bytes"));
+  if (value.tensor.bytes > 0) std::memcpy(copy, where_[slot].host, value.tensor.bytes);
   value.tensor.data = std::shared_ptr<const uint8_t>(copy, HostFree());
   return value;
 }
@@ -613,7 +668,7 @@ absl::Status Frame::StoreValue(uint32_t slot, RunValue value) {
   }
   Where& where = where_[slot];
   const HostTensor& t = value.tensor;
-  if (!IsStatic(s.value)) {
+  if (!HasStaticDims(s.value)) {
     Shape& shape = DynamicShape(s.value);
     shape.rank = static_cast<int32_t>(t.dims.size());
     std::copy(t.dims.begin(), t.dims.end(), shape.dims);
@@ -634,7 +689,11 @@ absl::Status Frame::StoreValue(uint32_t slot, RunValue value) {
 absl::Status Frame::RunGeneric(const HostStep& step, RunControl* control) {
   const Node& node = spec_.graph().nodes[step.node];
   HostCall call{spec_.graph(), node, {}, {}, {}, {}, control};
-  for (uint32_t slot : step.inputs) call.inputs.push_back(ValueOf(slot));
+  for (uint32_t slot : step.inputs) {
+    auto value = ValueOf(slot);
+    if (!value.ok()) return value.status();
+    call.inputs.push_back(*std::move(value));
+  }
   for (size_t b = 0; b < step.bodies.size(); ++b) {
     call.bodies.push_back(step.bodies[b].get());
     call.captures.emplace_back();
@@ -650,12 +709,13 @@ absl::Status Frame::RunGeneric(const HostStep& step, RunControl* control) {
 
 // ---- Results ----
 
-absl::Status Frame::HandOut(absl::Span<RunOutput> outputs) {
+absl::Status Frame::HandOut(absl::Span<RunOutput> outputs, bool host) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].wanted) continue;
     uint32_t s = spec_.output_slots[i];
     const Value& value = spec_.graph().values[spec_.graph().outputs[i]];
     if (s == kNone) return absl::InternalError(absl::StrCat("output '", value.name, "' is made by no node"));
+    if ((spec_.slots[s].location == 0) != host) continue;
     if (!value.type.is_tensor()) {
       outputs[i].value = values_[s];
       continue;
@@ -681,22 +741,8 @@ absl::Status Frame::HandOutTensor(uint32_t s, RunOutput* output, size_t index) {
     if (output->buffer == nullptr ||
         (where.buffer == output->buffer->get() && where.offset == output->offset))
       return absl::OkStatus();
-    const size_t d = static_cast<size_t>(slot.location) - 1;
-    braid_transfer transfer{};
-    transfer.size = sizeof transfer;
-    transfer.kind = BRAID_TRANSFER_COPY;
-    transfer.from = where.buffer;
-    transfer.from_offset = where.offset;
-    transfer.to = output->buffer->get();
-    transfer.to_offset = output->offset;
-    transfer.bytes = where.bytes;
-    transfer.queue = queue_[d];
-    Fence fence;
-    std::lock_guard lock(*queue_mutex_[d]);
-    if (braid_status status = device(slot.location).Transfer(transfer, &fence); status != BRAID_OK)
-      return device(slot.location).Error(status, "transfer of an output");
-    if (fence) pending_.push_back({std::move(fence), "transfer of an output", false});
-    return absl::OkStatus();
+    return CopyWithin(slot.location, where, output->buffer->get(), output->offset, where.bytes,
+                      "transfer of an output");
   }
   if (output->data == nullptr && output->allocated == nullptr) {
     output->allocated.reset(HostAlloc(where.bytes));

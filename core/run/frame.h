@@ -55,12 +55,17 @@ class Frame {
   absl::Status RunHostStep(const HostStep& step, RunControl* control);
   absl::Status RunIf(const HostStep& step, RunControl* control);
   absl::Status RunGeneric(const HostStep& step, RunControl* control);
-  absl::Status HandOut(absl::Span<RunOutput> outputs);
+  // Of the outputs at location 0 (`host`), or at others.
+  absl::Status HandOut(absl::Span<RunOutput> outputs, bool host);
   absl::Status HandOutTensor(uint32_t slot, RunOutput* output, size_t index);
   absl::Status WaitAll();
   absl::Status WaitForHost();
+  // Waits, and passes a wish to cancel on to what is under way.
+  braid_status Wait(const Fence& fence);
+  absl::Status Failure(const char* doing, const Fence& fence) const;
 
-  bool IsStatic(ValueId v) const { return spec_.dims_of[v] != kNone; }
+  // Whether its extents are known before the run. (Those of a string tensor may be, and not its bytes.)
+  bool HasStaticDims(ValueId v) const { return spec_.dims_of[v] != kNone; }
   int32_t RankOf(ValueId v) const;
   const int64_t* DimsOf(ValueId v) const;
   ElementType TypeOf(ValueId v) const { return spec_.graph().values[v].type.element; }
@@ -72,7 +77,10 @@ class Frame {
   absl::Status Reserve(uint32_t slot, uint64_t bytes);
   absl::Status TakeOutput(const SegmentStep& step, const SegmentStep::Port& port, const Fence& fence);
   RunInput InputOf(uint32_t slot) const;
-  RunValue ValueOf(uint32_t slot) const;
+  absl::StatusOr<RunValue> ValueOf(uint32_t slot) const;
+  // Queues a copy within a device's memory.
+  absl::Status CopyWithin(int location, const Where& from, braid_buffer* to, uint64_t to_offset,
+                          uint64_t bytes, const char* doing);
   absl::Status StoreValue(uint32_t slot, RunValue value);
   Device& device(int location) const { return *context_->devices[static_cast<size_t>(location) - 1]; }
 
@@ -85,6 +93,7 @@ class Frame {
     bool mapped = false;                // `taken` is
     std::shared_ptr<const void> owner;  // of a value that came from a host step
   };
+  RunControl* control_ = nullptr;  // of the run at hand
   Specialisation& spec_;
   std::shared_ptr<const RunContext> context_;
   std::vector<Where> where_;  // by slot

@@ -81,7 +81,9 @@ absl::Status SequenceAt(HostCall* call) {
 
 // SequenceLength-11
 absl::Status SequenceLength(HostCall* call) {
-  call->outputs[0].tensor = ScalarInt64(static_cast<int64_t>(call->inputs[0].items.size()));
+  auto length = ScalarInt64(static_cast<int64_t>(call->inputs[0].items.size()));
+  if (!length.ok()) return length.status();
+  call->outputs[0].tensor = *std::move(length);
   return absl::OkStatus();
 }
 
@@ -164,7 +166,9 @@ absl::Status Optional(HostCall* call) {
 // OptionalHasElement-18: a value that is no optional has itself; no input at all has nothing.
 absl::Status OptionalHasElement(HostCall* call) {
   bool has = call->has(0) && (call->inputs[0].kind != ValueKind::kOptional || !call->inputs[0].items.empty());
-  call->outputs[0].tensor = ScalarBool(has);
+  auto answer = ScalarBool(has);
+  if (!answer.ok()) return answer.status();
+  call->outputs[0].tensor = *std::move(answer);
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/plugins/host.h"
 #include "core/run/frame.h"
 
 namespace braid {
@@ -100,10 +101,29 @@ std::shared_ptr<Specialisation> Runner::last() const {
   return specialisations_.empty() ? nullptr : specialisations_.front();
 }
 
+// Forgets the specialisations that use a device which failed since. Needs mutex_.
+void Runner::DropFailed() {
+  const size_t count = context_->failed.count();
+  if (count == failed_seen_) return;
+  failed_seen_ = count;
+  auto uses_failed = [&](const std::shared_ptr<Specialisation>& spec) {
+    for (size_t d = 0; d < context_->devices.size(); ++d)
+      if (context_->failed.Has(d) && spec->Uses(d)) return true;
+    return false;
+  };
+  std::erase_if(specialisations_, uses_failed);
+  if (general_ != nullptr && uses_failed(general_)) general_ = nullptr;
+}
+
 absl::StatusOr<std::shared_ptr<Specialisation>> Runner::Find(absl::Span<const RunInput> inputs,
-                                                             absl::Span<const RunOutput> outputs) {
+                                                             absl::Span<const RunOutput> outputs,
+                                                             Attempts* attempts) {
+  const Exclusions& without = attempts->without;
+  const bool as_others = without.devices.empty() && without.nodes.empty();
   auto look = [&]() -> std::shared_ptr<Specialisation> {
+    if (!as_others) return nullptr;
     std::lock_guard lock(mutex_);
+    DropFailed();
     for (size_t i = 0; i < specialisations_.size(); ++i) {
       if (!Matches(*specialisations_[i], inputs, outputs)) continue;
       if (i > 0)
@@ -116,11 +136,12 @@ absl::StatusOr<std::shared_ptr<Specialisation>> Runner::Find(absl::Span<const Ru
   if (auto found = look()) return found;
   std::lock_guard making(make_mutex_);
   if (auto found = look()) return found;  // another thread made it meanwhile
-  return Make(inputs, outputs);
+  return Make(inputs, outputs, attempts);
 }
 
 absl::StatusOr<std::shared_ptr<Specialisation>> Runner::Make(absl::Span<const RunInput> inputs,
-                                                             absl::Span<const RunOutput> outputs) {
+                                                             absl::Span<const RunOutput> outputs,
+                                                             Attempts* attempts) {
   const Graph& graph = model_->graph();
   bool general = false;
   {
@@ -144,7 +165,8 @@ absl::StatusOr<std::shared_ptr<Specialisation>> Runner::Make(absl::Span<const Ru
     if (at < 0)
       return absl::InvalidArgumentError(
           "an output is to lie in memory of a device that this graph does not use");
-  auto made = Specialise(model_, shapes, context_, std::move(input_at), std::move(output_at));
+  auto made = Specialise(model_, shapes, context_, std::move(input_at), std::move(output_at),
+                         attempts->without, &attempts->compile);
   if (!made.ok()) return made.status();
   std::lock_guard lock(mutex_);
   if (general) {
@@ -152,13 +174,88 @@ absl::StatusOr<std::shared_ptr<Specialisation>> Runner::Make(absl::Span<const Ru
     return made;
   }
   VisitKey(inputs, outputs, [&](int64_t number) { (*made)->key.push_back(number); });
+  // In the place of the one that failed, where this is another attempt.
+  std::erase_if(specialisations_, [&](const auto& spec) { return Matches(*spec, inputs, outputs); });
   specialisations_.insert(specialisations_.begin(), *made);
   if (specialisations_.size() > kMaxSpecialisations) specialisations_.pop_back();
   return made;
 }
 
+bool Runner::Learn(const absl::Status& status, absl::Span<const RunInput> inputs,
+                   absl::Span<const RunOutput> outputs, Attempts* attempts) {
+  const std::string name = FailedDevice(status);
+  if (name.empty()) return false;
+  size_t d = 0;
+  while (d < context_->devices.size() && context_->devices[d]->name() != name) ++d;
+  if (d == context_->devices.size()) return false;
+  const Device& device = *context_->devices[d];
+  // What lay in the memory of a lost device is gone.
+  auto in_it = [&](const Buffer* buffer) { return buffer != nullptr && buffer->device().get() == &device; };
+  if (device.lost() &&
+      (std::any_of(inputs.begin(), inputs.end(), [&](auto& in) { return in_it(in.buffer); }) ||
+       std::any_of(outputs.begin(), outputs.end(), [&](auto& out) { return in_it(out.buffer); }))) {
+    context_->failed.Add(d, std::string(status.message()));
+    return false;
+  }
+  const std::string why(status.message());
+  const CompileFailure& compile = attempts->compile;
+  const bool compiling = compile.device == static_cast<int>(d) && !compile.nodes.empty();
+  if (device.lost() || status.code() == absl::StatusCode::kInternal) {
+    // Another run may have learnt it before.
+    if (context_->failed.Add(d, why))
+      HostLog(BRAID_LOG_WARNING, "", absl::StrCat(name, " is left out of this graph: ", why));
+    return attempts->failed.insert(d).second;
+  }
+  bool learnt = false;
+  if (compiling) {
+    for (const std::string& node : compile.nodes)
+      learnt = attempts->without.nodes[d].emplace(node, why).second || learnt;
+    if (!learnt) learnt = attempts->without.devices.emplace(d, why).second;
+    if (learnt) HostLog(BRAID_LOG_WARNING, "", absl::StrCat(why, "; its nodes go elsewhere"));
+  } else if (status.code() == absl::StatusCode::kResourceExhausted) {
+    if (!attempts->freed) {
+      // Perhaps what is kept for other shapes and other runs is too much.
+      learnt = attempts->freed = true;
+      std::lock_guard lock(mutex_);
+      specialisations_.clear();
+      general_ = nullptr;
+    } else {
+      learnt = attempts->without.devices.emplace(d, why).second;
+      if (learnt)
+        HostLog(BRAID_LOG_WARNING, "", absl::StrCat(name, " is left out for inputs of these shapes: ", why));
+    }
+  }
+  return learnt;
+}
+
+template <class Attempt>
+absl::Status Runner::Recovering(absl::Span<const RunInput> inputs, absl::Span<const RunOutput> outputs,
+                                const Attempt& attempt) {
+  Attempts attempts;
+  for (;;) {
+    attempts.compile = CompileFailure();
+    attempts.used = nullptr;
+    absl::Status status = attempt(&attempts);
+    if (status.ok()) return status;
+    // That a device refuses what it had accepted does not mean that none can run it.
+    const bool broke_word = attempts.compile.device >= 0 && absl::IsUnimplemented(status);
+    const absl::Status plain(broke_word ? absl::StatusCode::kInternal : status.code(), status.message());
+    if (Learn(status, inputs, outputs, &attempts)) {
+      if (attempts.first.ok()) attempts.first = plain;
+      continue;
+    }
+    if (absl::IsUnimplemented(status) || !FailedDevice(status).empty())
+      gave_up_ = gave_up_ || context_->failed.count() > 0;
+    // Without its mark: whoever called this run can't do better by running it again.
+    if (attempts.first.ok()) return plain;
+    return absl::Status(attempts.first.code(),
+                        absl::StrCat(attempts.first.message(), "; and without that: ", plain.message()));
+  }
+}
+
 absl::Status Runner::Prepare(absl::Span<const RunInput> inputs, absl::Span<const RunOutput> outputs) {
-  return Find(inputs, outputs).status();
+  return Recovering(inputs, outputs,
+                    [&](Attempts* attempts) { return Find(inputs, outputs, attempts).status(); });
 }
 
 absl::Status Runner::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs,
@@ -166,8 +263,15 @@ absl::Status Runner::Run(absl::Span<const RunInput> inputs, absl::Span<RunOutput
   const Graph& graph = model_->graph();
   for (size_t i = 0; i < inputs.size(); ++i)
     if (absl::Status s = CheckInput(graph, i, inputs[i]); !s.ok()) return s;
-  auto spec = Find(inputs, outputs);
+  return Recovering(inputs, outputs,
+                    [&](Attempts* attempts) { return RunOnce(inputs, outputs, control, attempts); });
+}
+
+absl::Status Runner::RunOnce(absl::Span<const RunInput> inputs, absl::Span<RunOutput> outputs,
+                             RunControl* control, Attempts* attempts) {
+  auto spec = Find(inputs, outputs, attempts);
   if (!spec.ok()) return spec.status();
+  attempts->used = *spec;
   Specialisation& s = **spec;
   std::unique_ptr<Frame> frame;
   uint32_t number = 0;

@@ -15,12 +15,35 @@ namespace braid {
 Specialisation::Specialisation() = default;
 Specialisation::~Specialisation() = default;
 
+bool Specialisation::Uses(size_t device) const {
+  return std::any_of(segments.begin(), segments.end(),
+                     [&](const SegmentStep& s) { return s.device == static_cast<int>(device); });
+}
+
+bool FailedDevices::Add(size_t device, std::string why) {
+  std::lock_guard lock(mutex_);
+  const bool added = why_.emplace(device, std::move(why)).second;
+  count_.store(why_.size(), std::memory_order_release);
+  return added;
+}
+
+std::map<size_t, std::string> FailedDevices::All() const {
+  std::lock_guard lock(mutex_);
+  return why_;
+}
+
+bool FailedDevices::Has(size_t device) const {
+  std::lock_guard lock(mutex_);
+  return why_.contains(device);
+}
+
 namespace {
 
 class Builder {
  public:
-  Builder(std::shared_ptr<const RunContext> context, const CompileOptions& compile, Specialisation* out)
-      : context_(std::move(context)), compile_(compile), out_(*out) {}
+  Builder(std::shared_ptr<const RunContext> context, const CompileOptions& compile, Specialisation* out,
+          CompileFailure* failure)
+      : context_(std::move(context)), compile_(compile), out_(*out), failure_(failure) {}
 
   absl::Status Build() {
     const Graph& graph = out_.graph();
@@ -63,7 +86,7 @@ class Builder {
   }
 
   // Whether the bytes of a value are known before the run. Those of strings never are.
-  bool IsStatic(ValueId v) const {
+  bool HasStaticBytes(ValueId v) const {
     const Value& value = out_.graph().values[v];
     return out_.dims_of[v] != kNone && (value.type.element != Element::kString || value.constant != nullptr);
   }
@@ -84,7 +107,7 @@ class Builder {
     slot.location = location;
     slot.source = source;
     slot.index = index;
-    slot.bytes = IsStatic(v) ? StaticBytes(v) : 0;
+    slot.bytes = HasStaticBytes(v) ? StaticBytes(v) : 0;
     uint32_t id = static_cast<uint32_t>(out_.slots.size());
     out_.slots.push_back(slot);
     first_.push_back(Now());
@@ -95,7 +118,7 @@ class Builder {
   // A slot for a value that this step makes.
   uint32_t MakeSlot(ValueId v, int location) {
     if (!out_.graph().values[v].type.is_tensor()) return NewSlot(v, 0, Slot::kValue);
-    return NewSlot(v, location, IsStatic(v) ? Slot::kArena : Slot::kDynamic);
+    return NewSlot(v, location, HasStaticBytes(v) ? Slot::kArena : Slot::kDynamic);
   }
 
   uint32_t Now() const { return static_cast<uint32_t>(out_.steps.size()); }
@@ -105,7 +128,8 @@ class Builder {
 
   uint32_t Copy(uint32_t from, int to_location, bool native) {
     const Slot& source = out_.slots[from];
-    uint32_t to = NewSlot(source.value, to_location, IsStatic(source.value) ? Slot::kArena : Slot::kDynamic);
+    uint32_t to =
+        NewSlot(source.value, to_location, HasStaticBytes(source.value) ? Slot::kArena : Slot::kDynamic);
     Use(from);
     // A device reads memory that is not its own queue's after the step has returned: it must stay to the end.
     if (native || out_.slots[from].location == 0) last_[from] = kEnd;
@@ -157,33 +181,45 @@ class Builder {
             : absl::StrCat(" ... ", graph.nodes[part.nodes.back()].op, ", ", part.nodes.size(), " nodes"),
         ")");
     auto exec = device.Compile(*view, compile_);
-    // Its verdict was yes: that no device can run this is not what is wrong.
-    if (absl::IsUnimplemented(exec.status()))
-      return absl::InternalError(absl::StrCat(step.title,
-                                              ": the device accepted each node, but refused them "
-                                              "when they were compiled: ",
-                                              exec.status().message()));
-    if (!exec.ok()) return Annotate(exec.status(), step.title);
+    if (!exec.ok()) {
+      failure_->device = part.device;
+      for (NodeId n : part.nodes)
+        if (const Node& node = graph.nodes[n]; !node.outputs.empty() && node.outputs[0] != kNone)
+          failure_->nodes.push_back(graph.values[node.outputs[0]].name);
+      // Its verdict was yes: that no device can run this is not what is wrong.
+      if (absl::IsUnimplemented(exec.status()))
+        return InFront(
+            absl::StrCat(step.title,
+                         ": the device accepted each node, but refused them when they were compiled"),
+            exec.status());
+      return InFront(step.title, exec.status());
+    }
     step.exec = *std::move(exec);
     step.is_static = true;
     for (uint32_t i : view->inputs()) {
       SegmentStep::Port port;
       if (absl::Status s = MakePort(*view, i, location, &step, &port); !s.ok()) return s;
       port.slot = Bring(port.value, location);
+      out_.slots[port.slot].alignment = std::max(out_.slots[port.slot].alignment, io_alignment_);
       if (wants_host_value_ && location != 0) port.host_slot = Bring(port.value, 0);
       step.inputs.push_back(port);
     }
+    std::vector<uint64_t> alignments;
     for (uint32_t i : view->outputs()) {
       SegmentStep::Port port;
       if (absl::Status s = MakePort(*view, i, location, &step, &port); !s.ok()) return s;
       step.outputs.push_back(port);
+      alignments.push_back(io_alignment_);
     }
     // Inputs may have been copied: they and the outputs live at this step, after the copies.
     for (const SegmentStep::Port& port : step.inputs) {
       Use(port.slot);
       if (port.host_slot != kNone) last_[port.host_slot] = kEnd;
     }
-    for (SegmentStep::Port& port : step.outputs) port.slot = MakeSlot(port.value, location);
+    for (size_t i = 0; i < step.outputs.size(); ++i) {
+      step.outputs[i].slot = MakeSlot(step.outputs[i].value, location);
+      out_.slots[step.outputs[i].slot].alignment = alignments[i];
+    }
     out_.segments.push_back(std::move(step));
     AddStep(Step::kSegment, out_.segments.size() - 1);
     return absl::OkStatus();
@@ -193,18 +229,15 @@ class Builder {
                         SegmentStep::Port* port) {
     port->view_value = index;
     port->value = view.value_of(index);
-    port->is_static = IsStatic(port->value);
+    port->is_static = HasStaticBytes(port->value);
     step->is_static = step->is_static && port->is_static;
     auto io = step->exec.IoRequirements(index);
-    if (!io.ok()) return Annotate(io.status(), step->title);
+    if (!io.ok()) return InFront(step->title, io.status());
     uint64_t& alignment = out_.alignment[static_cast<size_t>(location)];
     alignment = std::max(alignment, io->alignment);
+    io_alignment_ = io->alignment;
     wants_host_value_ = (io->flags & BRAID_IO_HOST_VALUE) != 0;
     return absl::OkStatus();
-  }
-
-  static absl::Status Annotate(const absl::Status& status, absl::string_view what) {
-    return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
   }
 
   absl::Status AddHostStep(NodeId n) {
@@ -271,6 +304,8 @@ class Builder {
   std::vector<uint32_t> slot_of_;       // [value][location]
   std::vector<uint32_t> first_, last_;  // of each slot, in steps
   bool wants_host_value_ = false;       // of the last port
+  uint64_t io_alignment_ = 1;           // likewise
+  CompileFailure* failure_;
 };
 
 // Workspace of static segments: their bindings are known but for the addresses.
@@ -305,20 +340,27 @@ absl::Status SizeWorkspaces(Specialisation* out) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Specialisation>> Specialise(std::shared_ptr<const Model> model,
-                                                           absl::Span<const InputShape> shapes,
-                                                           std::shared_ptr<const RunContext> context,
-                                                           std::vector<int> input_at,
-                                                           std::vector<int> output_at) {
+absl::StatusOr<std::shared_ptr<Specialisation>> Specialise(
+    std::shared_ptr<const Model> model, absl::Span<const InputShape> shapes,
+    std::shared_ptr<const RunContext> context, std::vector<int> input_at, std::vector<int> output_at,
+    const Exclusions& without, CompileFailure* failure) {
   auto out = std::make_shared<Specialisation>();
   PlaceOptions options = context->place;
   if (options.compile_timeout_ns != 0) options.compile.deadline_ns = HostNow() + options.compile_timeout_ns;
-  auto placement = Place(std::move(model), shapes, context->devices, options, input_at, output_at);
+  Exclusions all = without;
+  all.devices.merge(context->failed.All());
+  auto placement = Place(std::move(model), shapes, context->devices, options, all, input_at, output_at);
   if (!placement.ok()) return placement.status();
+  for (size_t d = 0; d < placement->devices.size(); ++d) {
+    const DeviceView& view = placement->devices[d];
+    if (view.left_out.empty() || all.devices.contains(d) || !context->failed.Add(d, view.left_out)) continue;
+    HostLog(BRAID_LOG_WARNING, "",
+            absl::StrCat(view.device->name(), " is left out of this graph: ", view.left_out));
+  }
   out->placement = *std::move(placement);
   out->input_at = std::move(input_at);
   out->output_at = std::move(output_at);
-  if (absl::Status s = Builder(context, options.compile, out.get()).Build(); !s.ok()) return s;
+  if (absl::Status s = Builder(context, options.compile, out.get(), failure).Build(); !s.ok()) return s;
   if (absl::Status s = SizeWorkspaces(out.get()); !s.ok()) return s;
   return out;
 }

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,10 +29,32 @@ namespace braid {
 class Frame;
 class Runner;
 
+// Devices that failed, by index, and why: they are left out of every placement that is made from then on.
+class FailedDevices {
+ public:
+  // Whether it was not known before.
+  bool Add(size_t device, std::string why);
+  std::map<size_t, std::string> All() const;
+  bool Has(size_t device) const;
+  size_t count() const { return count_.load(std::memory_order_acquire); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<size_t, std::string> why_;
+  std::atomic<size_t> count_{0};
+};
+
 // What a graph and its bodies have in common.
 struct RunContext {
   std::vector<std::shared_ptr<Device>> devices;
   PlaceOptions place;
+  mutable FailedDevices failed;
+};
+
+// Why a specialisation could not be made, where it is a device's failure.
+struct CompileFailure {
+  int device = -1;                 // -1: it is none
+  std::vector<std::string> nodes;  // of the segment that could not be compiled, by their first outputs' names
 };
 
 struct Slot {
@@ -46,9 +69,10 @@ struct Slot {
   ValueId value = kNone;
   int location = 0;
   Source source = kDynamic;
-  uint32_t index = 0;   // of the graph's input or output; of the chunk in the arena
-  uint64_t offset = 0;  // in the chunk
-  uint64_t bytes = 0;   // where the type is static
+  uint32_t index = 0;      // of the graph's input or output; of the chunk in the arena
+  uint64_t offset = 0;     // in the chunk
+  uint64_t bytes = 0;      // where the type is static
+  uint64_t alignment = 1;  // that segments ask of it
 };
 
 struct SegmentStep {
@@ -105,6 +129,7 @@ struct Specialisation {
   std::vector<uint64_t> alignment;            // [location]
   std::vector<uint64_t> workspaces;           // [device]: the largest of its static segments
   const Graph& graph() const { return *placement.graph; }
+  bool Uses(size_t device) const;  // for a segment
 
   // Frames that no run uses. Steady state takes one and gives it back.
   std::mutex frames_mutex;
@@ -116,12 +141,12 @@ struct Specialisation {
   ~Specialisation();
 };
 
-// Places and compiles. shapes empty: for whatever shapes, as the model declares them.
-absl::StatusOr<std::shared_ptr<Specialisation>> Specialise(std::shared_ptr<const Model> model,
-                                                           absl::Span<const InputShape> shapes,
-                                                           std::shared_ptr<const RunContext> context,
-                                                           std::vector<int> input_at,
-                                                           std::vector<int> output_at);
+// Places and compiles. shapes empty: for whatever shapes, as the model declares them. `without` is in
+// addition to the context's failed devices, to which devices that could not be asked are added.
+absl::StatusOr<std::shared_ptr<Specialisation>> Specialise(
+    std::shared_ptr<const Model> model, absl::Span<const InputShape> shapes,
+    std::shared_ptr<const RunContext> context, std::vector<int> input_at, std::vector<int> output_at,
+    const Exclusions& without, CompileFailure* failure);
 
 }  // namespace braid
 

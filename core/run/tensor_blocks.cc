@@ -174,21 +174,23 @@ HostTensor EmptyTensor(ElementType type, std::vector<int64_t> dims) {
   return out;
 }
 
-HostTensor ScalarInt64(int64_t value) {
+absl::StatusOr<HostTensor> ScalarInt64(int64_t value) {
   HostTensor out;
   out.type = Element::kInt64;
   out.bytes = sizeof value;
   auto data = Allocate(out.bytes);
+  if (data == nullptr) return OutOfMemory(out.bytes);
   std::memcpy(data.get(), &value, sizeof value);
   out.data = std::move(data);
   return out;
 }
 
-HostTensor ScalarBool(bool value) {
+absl::StatusOr<HostTensor> ScalarBool(bool value) {
   HostTensor out;
   out.type = Element::kBool;
   out.bytes = 1;
   auto data = Allocate(1);
+  if (data == nullptr) return OutOfMemory(out.bytes);
   *data = value ? 1 : 0;
   out.data = std::move(data);
   return out;

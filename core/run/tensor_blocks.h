@@ -23,8 +23,8 @@ HostTensor WithoutAxis(HostTensor tensor, size_t axis);
 // A tensor of zero elements (one extent is 0).
 HostTensor EmptyTensor(ElementType type, std::vector<int64_t> dims);
 // One element.
-HostTensor ScalarInt64(int64_t value);
-HostTensor ScalarBool(bool value);
+absl::StatusOr<HostTensor> ScalarInt64(int64_t value);
+absl::StatusOr<HostTensor> ScalarBool(bool value);
 // The elements of an integer tensor (INT32 or INT64).
 absl::StatusOr<std::vector<int64_t>> IntsOf(const HostTensor& tensor);
 

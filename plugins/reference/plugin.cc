@@ -2,6 +2,7 @@
 //
 // The plugin `reference`: one device, the CPU, which runs the reference operators in the caller's memory
 // before submit returns. It is the oracle and the device of last resort.
+#include <braid/ext/draft/cancel.h>
 #include <braid/kit/graph_view.h>
 #include <braid/kit/plugin.h>
 #include <unistd.h>
@@ -83,7 +84,10 @@ class ResultFence : public kit::Fence {
 
 class ReferenceExec : public kit::Executable {
  public:
-  ReferenceExec(const braid_graph* view, kit::Host host) : program_(view, host), host_(host) {}
+  ReferenceExec(const braid_graph* view, kit::Host host)
+      : program_(view, host),
+        host_(host),
+        cancel_(static_cast<const braid_cancel*>(host.raw()->get_extension(host.raw(), BRAID_CANCEL_ID))) {}
 
   void IoRequirements(uint32_t, braid_io_requirements* out) override { out->alignment = kAlignment; }
 
@@ -114,6 +118,8 @@ class ReferenceExec : public kit::Executable {
       }
     }
     program_.Run(&state, [&] {
+      if (cancel_ != nullptr && cancel_->cancelled(host_.raw()) != 0)
+        throw kit::Error(BRAID_CANCELLED, "cancelled");
       if (submit.deadline_ns != 0 && host_.Now() > submit.deadline_ns)
         throw kit::Error(BRAID_TIMEOUT, "the deadline passed while the segment ran");
     });
@@ -174,6 +180,7 @@ class ReferenceExec : public kit::Executable {
   }
   Program program_;
   kit::Host host_;
+  const braid_cancel* cancel_;  // null: this host can't cancel
 };
 
 class ReferenceDevice : public kit::Device {

@@ -24,6 +24,24 @@ int32_t ReadKind(const std::string& kind) {
   return found->second;
 }
 
+std::map<std::string, braid_status> ReadFailures(const nlohmann::json& json) {
+  static const std::map<std::string, braid_status> kStatuses = {{"INVALID_ARGUMENT", BRAID_INVALID_ARGUMENT},
+                                                                {"UNSUPPORTED", BRAID_UNSUPPORTED},
+                                                                {"OUT_OF_MEMORY", BRAID_OUT_OF_MEMORY},
+                                                                {"DEVICE_LOST", BRAID_DEVICE_LOST},
+                                                                {"TIMEOUT", BRAID_TIMEOUT},
+                                                                {"INTERNAL", BRAID_INTERNAL}};
+  static const std::set<std::string> kCalls = {"query", "compile", "alloc", "submit", "transfer"};
+  std::map<std::string, braid_status> out;
+  for (const auto& [call, status] : json.items()) {
+    if (!kCalls.contains(call)) Bad("fail has no call '" + call + "'");
+    const auto found = kStatuses.find(status.get<std::string>());
+    if (found == kStatuses.end()) Bad("fail: '" + status.get<std::string>() + "' is no status");
+    out[call] = found->second;
+  }
+  return out;
+}
+
 DeviceConfig ReadDevice(const nlohmann::json& json) {
   DeviceConfig config;
   for (const auto& [key, value] : json.items()) {
@@ -51,6 +69,10 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.link_gbps = value.get<double>();
     } else if (key == "multiply_adds_per_ns") {
       config.multiply_adds_per_ns = value.get<double>();
+    } else if (key == "max_buffer") {
+      config.max_buffer = value.get<uint64_t>();
+    } else if (key == "fail") {
+      config.fail = ReadFailures(value);
     } else if (key == "lose_after") {
       config.lose_after = value.get<uint64_t>();
     } else {

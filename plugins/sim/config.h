@@ -6,7 +6,7 @@
 //   {"devices": [{"name": "slow chip", "kind": "npu", "lacks": ["Conv", "Softmax"], "not_worth_it": ["Relu"],
 //                 "types": ["float32", "int64"], "memory": 1073741824, "queues": 2, "submit_us": 50,
 //                 "link_latency_us": 20, "link_gbps": 4, "multiply_adds_per_ns": 50, "wall_clock": false,
-//                 "lose_after": 0}]}
+//                 "lose_after": 0, "fail": {"compile": "OUT_OF_MEMORY"}, "max_buffer": 65536}]}
 //
 // The option "config" of open, JSON of one device, replaces what the device has.
 #ifndef BRAID_PLUGINS_SIM_CONFIG_H_
@@ -15,6 +15,7 @@
 #include <braid/plugin.h>
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -36,6 +37,10 @@ struct DeviceConfig {
   // Whether work takes as long as it is estimated to (the queue's thread sleeps the rest of it), rather than
   // as long as the reference operators need.
   bool wall_clock = false;
+  uint64_t max_buffer = 0;  // 0: as large as its memory
+  // Calls that always fail, with which status: "query", "compile", "alloc", "submit" (its fence), "transfer"
+  // (likewise).
+  std::map<std::string, braid_status> fail;
   uint64_t lose_after = 0;  // the submit of this number loses the device; 0: never
 };
 

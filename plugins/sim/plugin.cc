@@ -91,6 +91,9 @@ class SimDevice : public kit::Device {
 
   braid_buffer* BufferAlloc(const braid_buffer_desc& desc) override {
     CheckLost();
+    FailIfToldTo("alloc");
+    if (config_.max_buffer != 0 && desc.bytes > config_.max_buffer)
+      throw Error(BRAID_INVALID_ARGUMENT, std::to_string(desc.bytes) + " bytes are beyond max_buffer");
     if (desc.flags != 0 || desc.exports != 0)
       throw Error(BRAID_UNSUPPORTED, "this device's memory can be neither mapped nor exported");
     const uint64_t before = used_.fetch_add(desc.bytes);
@@ -149,6 +152,7 @@ class SimDevice : public kit::Device {
                               [this, to, from, bytes, takes_ns, results] {
                                 const uint64_t start = host_.Now();
                                 CheckLost();
+                                FailIfToldTo("transfer");
                                 if (bytes > 0) std::memmove(to, from, bytes);
                                 SleepUntil(start, takes_ns, *results);
                               });
@@ -170,6 +174,12 @@ class SimDevice : public kit::Device {
   }
   void CountSubmit() {
     if (config_.lose_after != 0 && ++submits_ >= config_.lose_after) lost_ = true;
+  }
+  void FailIfToldTo(const std::string& call) {
+    const auto found = config_.fail.find(call);
+    if (found == config_.fail.end()) return;
+    if (found->second == BRAID_DEVICE_LOST) lost_ = true;
+    throw Error(found->second, "this simulated device fails each " + call);
   }
   const DeviceConfig& config() const { return config_; }
   // With "wall_clock": until `takes_ns` after `start` have passed. Throws kit::Error(CANCELLED) when
@@ -241,6 +251,7 @@ class SimExec : public kit::Executable {
       const uint64_t start = host_.Now();
       device_->CountSubmit();
       device_->CheckLost();
+      device_->FailIfToldTo("submit");
       Program::State state = program->NewState();
       for (const Bound& b : bound)
         if (!b.output)
@@ -305,6 +316,8 @@ class SimExec : public kit::Executable {
 
 void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
                       std::vector<braid_verdict>& verdicts) {
+  CheckLost();
+  FailIfToldTo("query");
   reference::QueryByJudge(view, verdicts);
   kit::Graph graph(view);
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
@@ -328,6 +341,7 @@ void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
 
 std::unique_ptr<kit::Executable> SimDevice::Compile(const braid_graph* view, const braid_compile_options&) {
   CheckLost();
+  FailIfToldTo("compile");
   return std::make_unique<SimExec>(this, view, host_);
 }
 
@@ -348,7 +362,7 @@ class SimPlugin : public kit::Plugin {
       info.driver = kit::Str(BRAID_VERSION);
       info.memory_total = info.memory_free = config.memory;
       info.alignment = kAlignment;
-      info.max_buffer = config.memory;
+      info.max_buffer = config.max_buffer != 0 ? config.max_buffer : config.memory;
       info.flags = BRAID_DETERMINISTIC | BRAID_TIMESTAMPS;
       info.queues = config.queues;
       info.transfer_queue = BRAID_NONE;

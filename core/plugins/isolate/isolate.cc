@@ -432,6 +432,10 @@ class Layer : public PluginLayer {
   }
   void Close() {
     std::lock_guard<std::mutex> lock(mutex_);
+    // A plugin that does not end in time is ended.
+    constexpr uint64_t kPatienceNs = 1'000'000'000;
+    if (connection_ != nullptr && !connection_->lost())
+      (void)connection_->Call(Op::kShutdown, Writer(), nullptr, nullptr, HostNow() + kPatienceNs);
     connection_.reset();
   }
 

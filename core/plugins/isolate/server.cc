@@ -23,6 +23,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/plugins/device.h"
+#include "core/plugins/host.h"
 #include "core/plugins/isolate/wire.h"
 #include "core/plugins/view.h"
 
@@ -70,6 +71,8 @@ struct Work {
   Fence fence;
   braid_status status = BRAID_PENDING;  // of the submit, if it failed
   std::shared_ptr<SharedBlock> staging;
+  // The wish to cancel may come while submit is still being called, and before there is a fence.
+  std::atomic<bool> cancelled{false}, submitted{false};
 };
 
 struct Object {
@@ -173,6 +176,23 @@ class Server {
     return found == blocks_.end() ? nullptr : found->second;
   }
 
+  // On a thread of its own. Shutdown waits for it, since it holds what it works on.
+  template <class Task>
+  void InBackground(Task task) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ++background_;
+    }
+    std::thread([this, task = std::move(task)]() mutable {
+      {
+        const Task own = std::move(task);
+        own();
+      }
+      std::lock_guard<std::mutex> lock(mutex_);
+      --background_;
+      idle_.notify_all();
+    }).detach();
+  }
   void Dispatch(Message& message);
   void Load(uint64_t id);
   void Enumerate(uint64_t id);
@@ -182,6 +202,8 @@ class Server {
   void Submit(uint64_t id, const std::string& payload);
   void Transfer(uint64_t id, const std::string& payload);
   void Track(std::shared_ptr<Work> work, braid_status status);
+  template <class Call>
+  braid_status Cancellable(const std::shared_ptr<Work>& work, const Call& call);
   // The fences behind waits; a status that is not OK if one of them has failed already.
   braid_status Waits(Reader& in, std::vector<braid_fence*>* out, std::vector<std::shared_ptr<Work>>* keep);
 
@@ -197,7 +219,8 @@ class Server {
   const std::string library_, cache_;
   std::shared_ptr<Plugin> plugin_;
   std::mutex mutex_;
-  std::condition_variable answered_;
+  std::condition_variable answered_, idle_;
+  int background_ = 0;  // threads of InBackground
   std::unordered_map<uint64_t, Object> objects_;
   std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> blocks_;
   std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> answers_;
@@ -245,9 +268,7 @@ void Server::Dispatch(Message& message) {
     case Op::kCompile:
     case Op::kCheckBlob:
     case Op::kLoadBlob:
-      std::thread([this, op, id, payload = std::move(message.payload)] {
-        OnGraph(op, id, payload);
-      }).detach();
+      InBackground([this, op, id, payload = std::move(message.payload)] { OnGraph(op, id, payload); });
       return;
     case Op::kLink: {
       const Object object = Find(in.Get<uint64_t>());
@@ -263,7 +284,7 @@ void Server::Dispatch(Message& message) {
     }
     case Op::kSaveBlob: {
       const auto exec = Find(in.Get<uint64_t>()).exec;
-      std::thread([this, id, exec] {
+      InBackground([this, id, exec] {
         std::string blob;
         const absl::Status status = exec->SaveBlob([&](std::string_view part) {
           blob += part;
@@ -271,7 +292,7 @@ void Server::Dispatch(Message& message) {
         });
         if (!status.ok()) return Reply(id, status);
         Reply(id, BRAID_OK, Writer().Text(blob));
-      }).detach();
+      });
       return;
     }
     case Op::kAlloc: {
@@ -304,8 +325,22 @@ void Server::Dispatch(Message& message) {
     case Op::kTransfer:
       return worker_.Push([this, id, payload = std::move(message.payload)] { Transfer(id, payload); });
     case Op::kCancel:
-      if (const auto work = Find(id).work) work->fence.Cancel();
+      if (const auto work = Find(id).work) {
+        work->cancelled.store(true);
+        if (work->submitted.load()) work->fence.Cancel();
+      }
       return;
+    case Op::kShutdown:
+      return worker_.Push([this, id] {
+        {
+          std::unordered_map<uint64_t, Object> left;
+          std::unique_lock<std::mutex> lock(mutex_);
+          idle_.wait(lock, [&] { return background_ == 0; });
+          left.swap(objects_);
+        }
+        plugin_.reset();
+        Reply(id, BRAID_OK);
+      });
     case Op::kFree:
     case Op::kDestroyExec:
     case Op::kDestroyFence:
@@ -546,6 +581,17 @@ void Server::Track(std::shared_ptr<Work> work, braid_status status) {
       work.get());
 }
 
+// Submits what can be cancelled meanwhile.
+template <class Call>
+braid_status Server::Cancellable(const std::shared_ptr<Work>& work, const Call& call) {
+  Keep(work->id, {nullptr, nullptr, nullptr, work});
+  const CancelScope scope(&work->cancelled);
+  const braid_status status = call();
+  work->submitted.store(true);
+  if (work->cancelled.load()) work->fence.Cancel();
+  return status;
+}
+
 void Server::Submit(uint64_t id, const std::string& payload) {
   Reader in(payload);
   auto work = std::make_shared<Work>();
@@ -567,7 +613,8 @@ void Server::Submit(uint64_t id, const std::string& payload) {
   submit.wait_count = static_cast<uint32_t>(waits.size());
   submit.workspace = workspace == nullptr ? nullptr : workspace->get();
   if (status == BRAID_OK)
-    status = exec == nullptr ? BRAID_INVALID_ARGUMENT : exec->Submit(submit, &work->fence);
+    status = exec == nullptr ? BRAID_INVALID_ARGUMENT
+                             : Cancellable(work, [&] { return exec->Submit(submit, &work->fence); });
   Track(std::move(work), status);
 }
 

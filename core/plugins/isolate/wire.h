@@ -41,6 +41,7 @@ enum class Op : uint32_t {
   kDims,
   kWorkspace,
   kTake,
+  kShutdown,  // the last
   // Host to plugin; not answered. Work ends with kEvent.
   kSubmit,
   kTransfer,
