@@ -172,6 +172,31 @@ TEST_P(OnDevices, ABranchThatDoesNotFitMattersWhenItIsTaken) {
   }
 }
 
+// With no turn a scan output has none of the extent, and what is known of the others.
+TEST_P(OnDevices, ALoopWithoutTurnsMakesEmptyOutputs) {
+  GraphPtr graph =
+      Load(std::string(kHeader) + R"(g (int64 trips, float[2] x) => (float[2] last, float[T, 2] all) {
+      yes = Constant<value = bool {1}>()
+      last, all = Loop(trips, yes, x) <body = step (int64 i, bool going, float[2] v) => (bool more, float[2] next, float[2] seen) {
+        more = Identity(going)
+        next = Neg(v)
+        seen = Abs(v)
+      }>
+    })",
+           GetParam());
+  ASSERT_NE(graph, nullptr);
+  std::vector<float> x = {1, -2};
+  for (int64_t turns : {0, 2, 0}) {
+    std::vector<int64_t> trips = {turns};
+    graph_tensor in[2] = {Int64s(trips, {}), Floats(x, {2})};
+    graph_tensor out[2] = {GRAPH_TENSOR_INIT, GRAPH_TENSOR_INIT};
+    ASSERT_EQ(graph_run(graph.get(), in, 2, out, 2), GRAPH_OK) << graph_last_error();
+    EXPECT_THAT(TakeFloats(out[0]), ElementsAre(1, -2));
+    EXPECT_THAT(DimsOf(out[1]), ElementsAre(turns, 2));
+    EXPECT_EQ(TakeFloats(out[1]).size(), static_cast<size_t>(2 * turns));
+  }
+}
+
 TEST_P(OnDevices, ManyThreadsRunOneGraph) {
   GraphPtr graph = Load(kTwoOutputs, GetParam());
   std::vector<std::thread> threads;

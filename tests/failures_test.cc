@@ -25,7 +25,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-enum : int { kLoses, kNoQuery, kNoCompile, kNoRoom, kBreaks, kSmallBuffers, kSlowA, kSlowB, kLostQuery };
+enum : int {
+  kLoses,
+  kNoQuery,
+  kNoCompile,
+  kNoRoom,
+  kBreaks,
+  kSmallBuffers,
+  kSlowA,
+  kSlowB,
+  kLostQuery,
+  kFastButSlowToStart
+};
 
 const bool kConfigured = setenv("BRAID_SIM", R"({"devices": [
     {"name": "loses", "lose_after": 2},
@@ -34,9 +45,10 @@ const bool kConfigured = setenv("BRAID_SIM", R"({"devices": [
     {"name": "no room", "fail": {"alloc": "OUT_OF_MEMORY"}},
     {"name": "breaks", "fail": {"submit": "INTERNAL"}},
     {"name": "small buffers", "max_buffer": 1024},
-    {"name": "slow a", "wall_clock": true, "submit_us": 3000, "link_latency_us": 1000},
+    {"name": "slow a", "wall_clock": true, "io_alignment": 1024, "submit_us": 3000, "link_latency_us": 1000},
     {"name": "slow b", "wall_clock": true, "submit_us": 3000, "link_latency_us": 1000},
-    {"name": "lost query", "fail": {"query": "DEVICE_LOST"}}]})",
+    {"name": "lost query", "fail": {"query": "DEVICE_LOST"}},
+    {"name": "fast", "multiply_adds_per_ns": 1000, "node_us": 900}]})",
                                 1) == 0;
 
 std::string Sim(int index, const std::string& beside = "") {
@@ -175,6 +187,29 @@ TEST(Failures, ValuesThatNoBufferHoldsGoElsewhere) {
   EXPECT_EQ(graph_buffer_alloc(Sim(kSmallBuffers).c_str(), 2000, &buffer), GRAPH_OUT_OF_MEMORY);
 }
 
+// Operators that only name or describe a value follow their neighbours.
+TEST(Placement, DescribingNeverSwitchesDevices) {
+  // The matrix products are worth the transfers to the fast device, and what is between them costs it a
+  // launch each as said.
+  GraphPtr graph = Load(std::string(kHeader) + R"(g (float[512, 512] x) => (float[512, 512] y)
+    <int64[3] shape = {1, 512, 512}, int64[1] axis = {0}> {
+      a = MatMul(x, x)
+      b = Reshape(a, shape)
+      c = Identity(b)
+      d = Squeeze(c, axis)
+      e = MatMul(d, x)
+      f = Unsqueeze(e, axis)
+      g = Flatten<axis = 2>(f)
+      y = MatMul(g, x)
+    })",
+                        Sim(kFastButSlowToStart, "reference"));
+  std::vector<float> x(512 * 512, 0.001f);
+  graph_tensor in = Floats(x, {512, 512});
+  ASSERT_EQ(graph_prepare(graph.get(), &in, 1), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(Explained(graph.get()),
+              HasSubstr("sim:9: 8 nodes in 1 segment, 100.0% of the multiply-adds\n"));
+}
+
 // Between two devices with memory of their own, values go through host memory, and each step waits for the
 // one before.
 TEST(TwoMemories, ValuesCrossBothWays) {
@@ -207,18 +242,18 @@ TEST(DeviceMemory, OffsetsThatTheDeviceDoesNotTakeAreCopied) {
   const std::string device = Sim(kSlowA);
   GraphPtr graph = Load(kModel, device);
   graph_buffer* buffer = nullptr;
-  ASSERT_EQ(graph_buffer_alloc(device.c_str(), 1024, &buffer), GRAPH_OK) << graph_last_error();
+  ASSERT_EQ(graph_buffer_alloc(device.c_str(), 4096, &buffer), GRAPH_OK) << graph_last_error();
   const float numbers[] = {1, 2};
-  // In and out lie at odd places, and over one another.
-  for (uint64_t to : {516, 4, 8}) {
-    ASSERT_EQ(graph_buffer_write(buffer, 4, numbers, sizeof numbers), GRAPH_OK) << graph_last_error();
+  // Its segments want multiples of 1024. Out lies beside in, and over it.
+  for (uint64_t to : {512, 2048, 256}) {
+    ASSERT_EQ(graph_buffer_write(buffer, 256, numbers, sizeof numbers), GRAPH_OK) << graph_last_error();
     graph_tensor in = GRAPH_TENSOR_INIT, out = GRAPH_TENSOR_INIT;
     in.type = GRAPH_FLOAT;
     in.rank = 2;
     in.dims[0] = 1;
     in.dims[1] = 2;
     in.buffer = out.buffer = buffer;
-    in.offset = 4;
+    in.offset = 256;
     out.offset = to;
     ASSERT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_OK) << graph_last_error();
     float result[2] = {};

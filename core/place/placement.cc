@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "core/place/arithmetic.h"
@@ -46,6 +47,15 @@ double Guess(const Arithmetic& work, int32_t kind) {
          (cpu ? 200 : 2000);
 }
 
+// Operators that name or describe a value and compute nothing. What a device takes for them is a matter of
+// its own (a view, a copy, a launch) and would tear segments apart where devices differ in it: they cost
+// nothing anywhere.
+bool OnlyDescribes(const Node& node) {
+  static const std::set<std::string_view> kOps = {"Flatten", "Identity", "Reshape",  "Shape",
+                                                  "Size",    "Squeeze",  "Unsqueeze"};
+  return node.domain.empty() && kOps.contains(node.op);
+}
+
 // Costs of the nodes that the device accepts. One-node sets say what a node costs with a launch; the set of
 // all of them says how much of that is launch.
 void FillCosts(const Graph& graph, const GraphView& view, const CompileOptions& options, DeviceView* out) {
@@ -65,10 +75,14 @@ void FillCosts(const Graph& graph, const GraphView& view, const CompileOptions& 
   auto costs = out->device->Estimate(view, options, nodes, ends);
   const int32_t kind = out->device->info().kind;
   out->launch_ns = kind == BRAID_DEVICE_CPU ? 1'000 : 20'000;
+  auto describing_is_free = [&] {
+    for (size_t i = 0; i < alone; ++i)
+      if (OnlyDescribes(graph.nodes[nodes[i]])) out->cost_ns[nodes[i]] = 0;
+  };
   if (!costs.ok() || costs->size() != ends.size()) {
     for (size_t i = 0; i < alone; ++i)
       out->cost_ns[nodes[i]] = Guess(CountArithmetic(graph, graph.nodes[nodes[i]]), kind);
-    return;
+    return describing_is_free();
   }
   double sum = 0;
   for (size_t i = 0; i < alone; ++i) sum += static_cast<double>((*costs)[i].time_ns);
@@ -80,6 +94,7 @@ void FillCosts(const Graph& graph, const GraphView& view, const CompileOptions& 
     out->cost_ns[nodes[i]] = std::max(0.0, static_cast<double>((*costs)[i].time_ns) - out->launch_ns);
     out->confidence[nodes[i]] = (*costs)[i].confidence;
   }
+  describing_is_free();
 }
 
 // From one location to another by way of the host where there is no link of their own.
@@ -252,9 +267,9 @@ void Overrule(const Graph& graph, const std::map<std::string, std::string>* fail
   }
 }
 
-// What one device says of the graph.
-DeviceView Ask(const Graph& graph, const GraphView& view, std::shared_ptr<Device> device, size_t index,
-               const PlaceOptions& options, const Exclusions& without) {
+// What one device says of the graph. InvalidArgument: an option that was given for it is wrong.
+absl::StatusOr<DeviceView> Ask(const Graph& graph, const GraphView& view, std::shared_ptr<Device> device,
+                               size_t index, const PlaceOptions& options, const Exclusions& without) {
   DeviceView said;
   said.device = std::move(device);
   said.location = said.device->info().Has(BRAID_HOST_BINDINGS) ? 0 : static_cast<int>(index) + 1;
@@ -262,6 +277,8 @@ DeviceView Ask(const Graph& graph, const GraphView& view, std::shared_ptr<Device
     said.left_out = failed->second;
   } else if (auto verdicts = said.device->Query(view, options.compile); verdicts.ok()) {
     said.verdicts = *std::move(verdicts);
+  } else if (absl::IsInvalidArgument(verdicts.status()) && said.device->has_vendor_options()) {
+    return verdicts.status();
   } else {
     said.left_out = std::string(verdicts.status().message());
   }
@@ -377,8 +394,11 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
     needed = Needed(graph);
     auto view = GraphView::Whole(graph);
     placement.devices.clear();
-    for (size_t d = 0; d < devices.size(); ++d)
-      placement.devices.push_back(Ask(graph, *view, devices[d], d, options, without));
+    for (size_t d = 0; d < devices.size(); ++d) {
+      auto said = Ask(graph, *view, devices[d], d, options, without);
+      if (!said.ok()) return said.status();
+      placement.devices.push_back(*std::move(said));
+    }
     std::vector<NodeId> orphans = Orphans(graph, placement.devices, needed);
     if (orphans.empty()) break;
     // Nodes are told by their first output, whose name is unique in a graph.

@@ -43,6 +43,27 @@ TEST(SolverTest, NodeGoesWhereItCanRun) {
   EXPECT_EQ(Solve(p).device, (std::vector<int>{1, 2, 1}));
 }
 
+TEST(SolverTest, ASwitchCostsALaunch) {
+  // Two devices on host memory: nothing is transferred, but each segment is launched.
+  auto p = Chain({{kImpossible, 10, 12}, {kImpossible, 12, 10}, {kImpossible, 10, 12}}, 0);
+  p.devices[1] = p.devices[2] = {0, 50};
+  PlacementSolution s = Solve(p);
+  EXPECT_EQ(s.device, (std::vector<int>{1, 1, 1}));
+  EXPECT_DOUBLE_EQ(s.predicted_ns, 50 + 32);
+  EXPECT_DOUBLE_EQ(PredictedCost(p, {1, 2, 1}), 150 + 30);
+}
+
+TEST(SolverTest, MovesWholeRunsOfNodes) {
+  // From any start, each node alone would pay two transfers to move; only all of them together gain. The
+  // first node can run nowhere but on device 1, and the last nowhere but on device 3.
+  std::vector<std::vector<double>> costs(8, {kImpossible, 40, 30, 40});
+  costs.front() = {kImpossible, 1, kImpossible, kImpossible};
+  costs.back() = {kImpossible, kImpossible, kImpossible, 1};
+  auto p = Chain(costs, 25);
+  PlacementSolution s = Solve(p);
+  EXPECT_EQ(s.device, (std::vector<int>{1, 2, 2, 2, 2, 2, 2, 3}));
+}
+
 TEST(SolverTest, EqualsExhaustiveSearchOnSmallChains) {
   std::mt19937 random(3);
   int equal = 0;

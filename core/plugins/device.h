@@ -283,6 +283,7 @@ class Device : public std::enable_shared_from_this<Device> {
   const DeviceInfo& info() const { return info_; }
   const std::shared_ptr<Plugin>& plugin() const { return plugin_; }
   const braid_plugin& table() const { return *table_; }
+  bool has_vendor_options() const { return !vendor_.empty(); }
 
   // Opens it if it is not. A failure stays: ask the plugin for another Device to try again.
   absl::Status Open();

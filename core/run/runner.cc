@@ -209,7 +209,7 @@ bool Runner::Learn(const absl::Status& status, absl::Span<const RunInput> inputs
   bool learnt = false;
   if (compiling) {
     for (const std::string& node : compile.nodes)
-      learnt = attempts->without.nodes[d].emplace(node, why).second || learnt;
+      learnt = attempts->without.nodes[d].emplace(node, compile.why).second || learnt;
     if (!learnt) learnt = attempts->without.devices.emplace(d, why).second;
     if (learnt) HostLog(BRAID_LOG_WARNING, "", absl::StrCat(why, "; its nodes go elsewhere"));
   } else if (status.code() == absl::StatusCode::kResourceExhausted) {

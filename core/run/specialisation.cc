@@ -183,6 +183,7 @@ class Builder {
     auto exec = device.Compile(*view, compile_);
     if (!exec.ok()) {
       failure_->device = part.device;
+      failure_->why = std::string(exec.status().message());
       for (NodeId n : part.nodes)
         if (const Node& node = graph.nodes[n]; !node.outputs.empty() && node.outputs[0] != kNone)
           failure_->nodes.push_back(graph.values[node.outputs[0]].name);

@@ -55,6 +55,7 @@ struct RunContext {
 struct CompileFailure {
   int device = -1;                 // -1: it is none
   std::vector<std::string> nodes;  // of the segment that could not be compiled, by their first outputs' names
+  std::string why;                 // in the device's words
 };
 
 struct Slot {

@@ -61,6 +61,8 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.memory = value.get<uint64_t>();
     } else if (key == "queues") {
       config.queues = value.get<uint32_t>();
+    } else if (key == "node_us") {
+      config.node_us = value.get<double>();
     } else if (key == "submit_us") {
       config.submit_us = value.get<double>();
     } else if (key == "link_latency_us") {
@@ -69,6 +71,8 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.link_gbps = value.get<double>();
     } else if (key == "multiply_adds_per_ns") {
       config.multiply_adds_per_ns = value.get<double>();
+    } else if (key == "io_alignment") {
+      config.io_alignment = value.get<uint64_t>();
     } else if (key == "max_buffer") {
       config.max_buffer = value.get<uint64_t>();
     } else if (key == "fail") {

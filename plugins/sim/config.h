@@ -6,7 +6,8 @@
 //   {"devices": [{"name": "slow chip", "kind": "npu", "lacks": ["Conv", "Softmax"], "not_worth_it": ["Relu"],
 //                 "types": ["float32", "int64"], "memory": 1073741824, "queues": 2, "submit_us": 50,
 //                 "link_latency_us": 20, "link_gbps": 4, "multiply_adds_per_ns": 50, "wall_clock": false,
-//                 "lose_after": 0, "fail": {"compile": "OUT_OF_MEMORY"}, "max_buffer": 65536}]}
+//                 "lose_after": 0, "node_us": 0.3, "fail": {"compile": "OUT_OF_MEMORY"}, "max_buffer": 65536,
+//                 "io_alignment": 256}]}
 //
 // The option "config" of open, JSON of one device, replaces what the device has.
 #ifndef BRAID_PLUGINS_SIM_CONFIG_H_
@@ -31,13 +32,15 @@ struct DeviceConfig {
   std::set<std::string> types;          // element types that it knows; empty: all
   uint64_t memory = uint64_t{4} << 30;  // bytes; more is OUT_OF_MEMORY
   uint32_t queues = 2;
+  double node_us = 0.3;                       // of each node, as estimated
   double submit_us = 5;                       // of each submit, as estimated
   double link_latency_us = 5, link_gbps = 8;  // to and from host memory, gigabytes a second
   double multiply_adds_per_ns = 8;
   // Whether work takes as long as it is estimated to (the queue's thread sleeps the rest of it), rather than
   // as long as the reference operators need.
   bool wall_clock = false;
-  uint64_t max_buffer = 0;  // 0: as large as its memory
+  uint64_t io_alignment = 256;  // of offsets of inputs and outputs
+  uint64_t max_buffer = 0;      // 0: as large as its memory
   // Calls that always fail, with which status: "query", "compile", "alloc", "submit" (its fence), "transfer"
   // (likewise).
   std::map<std::string, braid_status> fail;

@@ -80,6 +80,7 @@ class SimDevice : public kit::Device {
     reference::Speed speed;
     speed.multiply_adds_per_ns = config_.multiply_adds_per_ns;
     speed.segment_ns = config_.submit_us * 1e3;
+    speed.node_ns = config_.node_us * 1e3;
     return speed;
   }
   void Link(const braid_device_info&, braid_link* link) override {
@@ -213,7 +214,9 @@ class SimExec : public kit::Executable {
     takes_ns_ = static_cast<double>(cost[0].time_ns);
   }
 
-  void IoRequirements(uint32_t, braid_io_requirements* out) override { out->alignment = kAlignment; }
+  void IoRequirements(uint32_t, braid_io_requirements* out) override {
+    out->alignment = device_->config().io_alignment;
+  }
   braid_status OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
                           int64_t* dims) override {
     return program_->OutputDims(inputs, output, rank, dims);
