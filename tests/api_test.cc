@@ -378,7 +378,7 @@ TEST(BadInputs, GraphRun) {
   fails(Floats(x, {2, 1}), "extent 1 differs");
   graph_tensor bad = good;
   bad.type = GRAPH_INT32;
-  fails(bad, "the model wants FLOAT, INT32 was given");
+  fails(bad, "the model wants float32, int32 was given");
   bad = good;
   bad.type = 77;
   fails(bad, "element type 77");
@@ -429,6 +429,23 @@ TEST(BadInputs, GraphRun) {
   EXPECT_EQ(graph_run(graph.get(), &good, 1, &out, 1), GRAPH_INVALID_ARGUMENT);  // still holds a result
   EXPECT_THAT(graph_last_error(), HasSubstr("graph_tensor_release"));
   EXPECT_THAT(TakeFloats(out), ElementsAre(7.5f, 0));
+}
+
+TEST(BadInputs, AnItemWithoutData) {
+  GraphPtr graph = Load(std::string(kHeader) + R"(g (seq(float[N]) s) => (float[M] y) {
+      y = ConcatFromSequence<axis = 0>(s)
+    })");
+  std::vector<float> x = {1, 2};
+  graph_tensor items[2] = {Floats(x, {2}), Floats(x, {2})}, in = GRAPH_TENSOR_INIT, out = GRAPH_TENSOR_INIT;
+  in.kind = GRAPH_SEQUENCE;
+  in.items = items;
+  in.item_count = 2;
+  items[1].data = nullptr;
+  EXPECT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_INVALID_ARGUMENT);
+  EXPECT_THAT(graph_last_error(), HasSubstr("input 's': items[1]: data is NULL"));
+  items[1].data = x.data();
+  ASSERT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(TakeFloats(out), ElementsAre(1, 2, 1, 2));
 }
 
 TEST(BadInputs, NothingIsFreedTwice) {

@@ -33,14 +33,14 @@ class Command:
     def __init__(self, program: str, folder: pathlib.Path) -> None:
         self.program, self.folder = program, folder
 
-    def __call__(self, *arguments, status=DONE) -> str:
-        """Runs `braid ARGUMENTS` in the folder; its output and errors together."""
+    def __call__(self, *arguments, status=DONE, stderr=subprocess.STDOUT) -> str:
+        """Runs `braid ARGUMENTS` in the folder; its output, and errors where stderr sends them."""
         answer = subprocess.run(
             [self.program, *map(str, arguments)],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             timeout=120,
         )
         text = answer.stdout.decode(errors="replace")
@@ -48,7 +48,7 @@ class Command:
         return text
 
     def json(self, *arguments, status=DONE):
-        return json.loads(self(*arguments, "--json", status=status))
+        return json.loads(self(*arguments, "--json", status=status, stderr=subprocess.DEVNULL))
 
     def says(self, *arguments, status: int, words: list[str]) -> None:
         text = self(*arguments, status=status)
@@ -154,9 +154,9 @@ def npy_that_is_bad(braid: Command) -> None:
     ):
         (braid.folder / "bad.npy").write_bytes(content)
         braid.says("run", model, "--input", "x=bad.npy", status=USAGE, words=["bad.npy", words])
-    braid.says("run", model, "--input", "x=absent.npy", status=USAGE, words=["absent.npy", "can't be read"])
+    braid.says("run", model, "--input", "x=absent.npy", status=USAGE, words=["absent.npy", "can't be read: No such file"])
     np.save(braid.folder / "f8.npy", np.ones((2, 3)))
-    braid.says("run", model, "--input", "x=f8.npy", status=USAGE, words=["'x'", "FLOAT", "DOUBLE"])
+    braid.says("run", model, "--input", "x=f8.npy", status=USAGE, words=["'x'", "wants float32, float64", "f8.npy", "(INVALID_ARGUMENT)"])
     np.save(braid.folder / "wide.npy", np.ones((2, 4), np.float32))
     braid.says("run", model, "--input", "x=wide.npy", status=USAGE, words=["'x'", "3", "4"])
 
@@ -195,6 +195,11 @@ def messages(braid: Command) -> None:
         (["run", model, "--symbol", "N"], ["SYMBOL=EXTENT"]),
         (["run", model, "--symbol", "n=3"], ["no input has an extent named 'n'", "did you mean 'N'?"]),
         (["run", model, "--precision", "exactly"], ["exactly", "balanced"]),
+        (["run", model, "--repeat", "0"], ["'0' is no number of at least 1"]),
+        (["run", model, "--threads", "-1"], ["'-1' is no number of at least 0"]),
+        (["run", model, "--symbol", "N=1", "--option", "acme:x=1"], ["'acme:x=1'", "reference:0", "(INVALID_ARGUMENT)"]),
+        (["run", model, "--symbol", "N=9999999999999"], ["input 'x' (float32, 9999999999999x3) needs 120000.0 GB, ", "GB are available"]),
+        (["run", model, "--shape", "x=999999999999999x999999999999999"], ["needs more than 2^64 bytes"]),
         (["run", model, "--device", "nothere"], ["'nothere'", "reference:0"]),
         (["run", model, "--output-dir", "text.onnx"], ["text.onnx"]),
         (["run", "absent.onnx"], ["absent.onnx", "No such file"]),
@@ -211,6 +216,94 @@ def messages(braid: Command) -> None:
         text = braid(command, "--help")
         assert "Example:" in text and f"braid {command}" in text and "--json" in text, text
     assert braid("--version").startswith("braid 0.1")
+
+
+def symbols(braid: Command) -> None:
+    model = braid.model("(float[N, 3] x, float[N, M] m, float[K, 2] k) => (float[N, 3] y, float[N, M] n, float[K, 2] l) { y = Relu(x) n = Relu(m) l = Relu(k) }")
+    # What nobody tells is 1, and that is told; a file or shape tells its symbols.
+    text = braid("run", model, "--symbol", "K=2")
+    assert "braid: note: taken as 1, since nothing says more: N, M; --symbol NAME=EXTENT or --shape INPUT=... sets them\n" in text, text
+    np.save(braid.folder / "x.npy", np.ones((4, 3), np.float32))
+    text = braid("run", model, "--input", "x=x.npy", "--shape", "k=5x2", "--symbol", "M=2")
+    assert "note" not in text and "output n float32[4,2]" in text and "output l float32[5,2]" in text, text
+    # A shape that was taken and does not fit: the error says that it was taken.
+    add = braid.model("(float[N, 2] a, float[M, 2] b) => (float[P, 2] c) { c = Concat<axis = 0>(a, b) }", "add.onnx")
+    assert "N, M" in braid("run", add)
+    matmul = braid.model("(float[A, B] a, float[3, 2] b) => (float[A, 2] c) { c = MatMul(a, b) }", "matmul.onnx")
+    text = braid("run", matmul, status=USAGE)
+    assert "taken as 1" in text.strip().split("\n")[-1] and "(INVALID_ARGUMENT)" in text, text
+
+
+def plan_makes_no_inputs(braid: Command) -> None:
+    plan = braid.json("plan", braid.relu(), "--device", "reference", "--symbol", "N=9999999999")
+    assert plan["nodes"][0]["outputs"][0]["type"] == "float32[9999999999,3]"
+
+
+def fixture(braid: Command) -> None:
+    """A plugin whose option `fault` breaks a rule; it compiles one Neg or Add at a time."""
+    library = pathlib.Path(braid.program).parent.parent / "tests" / "fixtures" / "fixture_good.so"
+    folder = braid.folder / "plugins"
+    folder.mkdir()
+    (folder / library.name).write_bytes(library.read_bytes())
+    manifest = {"id": "fixture", "library": library.name, "abi": "0.1", "version": "1", "devices": ["cpu"]}
+    (folder / "fixture.braid.json").write_text(json.dumps(manifest))
+    os.environ["BRAID_PLUGIN_PATH"] = str(folder)
+
+
+def options_of_devices(braid: Command) -> None:
+    fixture(braid)
+    try:
+        model = braid.model("(float[N] x) => (float[N] y) { y = Neg(x) }")
+        more = ["--device", "fixture", "--symbol", "N=2", "--option", "fixture:fault=told"]
+        text = braid("run", model, *more, "--memory-limit", "2MB", "--compile-timeout", "9", status=FAILED)
+        assert "fault=told, memory limit 2097152, deadline ahead" in text and "(OUT_OF_MEMORY)" in text, text
+    finally:
+        del os.environ["BRAID_PLUGIN_PATH"]
+
+
+def verify_holds_devices_to_their_word(braid: Command) -> None:
+    fixture(braid)
+    try:
+        case(braid, "one", [1, -2, -3], body="y = Neg(x)")
+        case(braid, "two", [-1, 2, 3], body="t = Neg(x) y = Neg(t)")
+        # It accepts both nodes and does not compile them.
+        report = braid.json("verify", "cases", "--device", "fixture", status=FAILED)
+        outcomes = {c["case"]: c for c in report["cases"]}
+        assert outcomes["one"]["outcome"] == "passed" and outcomes["two"]["outcome"] == "failed", report
+        assert "accepted each node" in outcomes["two"]["text"], report
+        # Right numbers, and a broken rule.
+        os.environ["BRAID_CHECK"] = "1"
+        for isolate in "--isolate", "--no-isolate":
+            arguments = ["verify", "cases/one", "--device", "fixture", isolate]
+            assert braid.json(*arguments)["violations"] == 0
+            report = braid.json(*arguments, "--option", "fixture:fault=input", status=FAILED)
+            assert report["failed"] == 1 and report["violations"] == report["cases"][0]["violations"] == 1, report
+            assert "1 breaches of the ABI's rules" in report["cases"][0]["text"], report
+    finally:
+        del os.environ["BRAID_PLUGIN_PATH"]
+        os.environ.pop("BRAID_CHECK", None)
+
+
+def doctor_tells(braid: Command) -> None:
+    os.environ["BRAID_SIM"] = "0"
+    os.environ["BRAID_PLUGIN_PATH"] = "/nonexistent"
+    try:
+        text = braid("doctor")
+        assert "no device: BRAID_SIM=1 in the environment switches simulated ones on" in text, text
+        assert "/nonexistent: does not exist\n" in text, text
+    finally:
+        os.environ["BRAID_SIM"] = "1"
+        del os.environ["BRAID_PLUGIN_PATH"]
+
+
+def random_placement_predicts_nothing(braid: Command) -> None:
+    os.environ["BRAID_SIM"] = json.dumps({"devices": [{"kind": "gpu"}]})
+    try:
+        summaries = [braid.json("run", braid.relu(), "--symbol", "N=1", "--device", "reference,sim", "--placement", f"random:{seed}")["summary"] for seed in range(8)]
+        assert any("sim:0 unused: placed at random elsewhere" in s for s in summaries), summaries
+        assert not any("predicted" in s for s in summaries), summaries
+    finally:
+        os.environ["BRAID_SIM"] = "1"
 
 
 def what_no_device_can_run(braid: Command) -> None:
@@ -264,11 +357,11 @@ def reports_in_json(braid: Command) -> None:
     assert bench["runs_per_second"] > 0 and bench["first_run_ms"] > 0
 
 
-def case(braid: Command, name: str, expected: list[float], tolerance: dict | None = None) -> None:
+def case(braid: Command, name: str, expected: list[float], tolerance: dict | None = None, body: str = "y = Relu(x)") -> None:
     folder = braid.folder / "cases" / name
     data = folder / "test_data_set_0"
     data.mkdir(parents=True)
-    braid.relu().rename(folder / "model.onnx")
+    braid.model(f"(float[N, 3] x) => (float[N, 3] y) {{ {body} }}").rename(folder / "model.onnx")
     for file, values in ("input_0.pb", [-1, 2, 3]), ("output_0.pb", expected):
         tensor = numpy_helper.from_array(np.array([values], np.float32))
         (data / file).write_bytes(tensor.SerializeToString())
@@ -353,6 +446,12 @@ TESTS = [
     npy_that_is_bad,
     run_makes_inputs_and_files,
     messages,
+    symbols,
+    plan_makes_no_inputs,
+    options_of_devices,
+    verify_holds_devices_to_their_word,
+    doctor_tells,
+    random_placement_predicts_nothing,
     what_no_device_can_run,
     what_a_device_would_rather_not_run,
     reports_in_json,

@@ -82,6 +82,9 @@ absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t) {
     std::vector<HostBlock> dense;
     RunInput in;
     if (absl::Status s = ToRunInput(t, &in, &dense, nullptr); !s.ok()) return s;
+    if (in.data == nullptr && in.bytes > 0)
+      return absl::InvalidArgumentError(t.buffer != nullptr ? "it lies in device memory, as no item can"
+                                                            : "data is NULL");
     value.tensor.type = in.type;
     value.tensor.dims.assign(in.dims, in.dims + in.rank);
     value.tensor.bytes = in.bytes;

@@ -17,8 +17,9 @@ namespace braid::cli {
 
 struct Outcome {
   enum Kind { kPassed, kFailed, kSkipped } kind = kPassed;
-  std::string text;    // why it failed or was skipped
-  bool ended = false;  // it took its process with it, or all of its time
+  std::string text;         // why it failed or was skipped
+  bool ended = false;       // it took its process with it, or all of its time
+  uint64_t violations = 0;  // of the ABI's rules, by host or plugin; counted under BRAID_CHECK
 };
 const char* Name(Outcome::Kind kind);
 
@@ -38,7 +39,8 @@ struct Job {
 std::vector<std::filesystem::path> FindCases(const std::vector<std::string>& dirs,
                                              const std::vector<std::string>& globs);
 
-// Runs every data set and compares; a case that the devices cannot run is skipped with their reason.
+// Runs every data set and compares; a case that the devices cannot run is skipped with their reason. One that
+// broke a rule of the ABI has failed, whatever its results.
 Outcome RunCase(const Job& job, const LoadOptions& load, const Tolerance& tolerance);
 
 // Cases that are known to fail: one a line, "NAME  # reason"; empty lines and lines of a comment alone are
@@ -47,7 +49,8 @@ class KnownFailures {
  public:
   static KnownFailures Read(const std::string& path);  // throws UsageError
   // A listed case that fails is skipped with the list's reason; one that passes is a failure, for the entry
-  // is stale. What ended its process stays a failure, and what was skipped stays skipped.
+  // is stale. What ended its process or broke a rule of the ABI stays a failure, and what was skipped stays
+  // skipped.
   Outcome Judge(const Job& job, Outcome outcome) const;
 
  private:

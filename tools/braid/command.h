@@ -24,6 +24,9 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Takes numbers of at least `least`.
+CLI::Validator NotBelow(double least);
+
 struct Command {
   const char* name;
   const char* summary;

@@ -82,8 +82,8 @@ int Doctor(bool as_json) {
   fmt::print("braid {}\n\nfolders searched for plugins, in order:\n", graph_version());
   for (const auto& d : plugins["directories"]) {
     const std::string note = d["note"];
-    fmt::print("  {:<20} {}{}{}\n", d["origin"].get<std::string>(), d["path"].get<std::string>(),
-               d["exists"].get<bool>() ? "" : " (is not there)", note.empty() ? "" : ": " + note);
+    fmt::print("  {:<20} {}{}\n", d["origin"].get<std::string>(), d["path"].get<std::string>(),
+               note.empty() ? "" : ": " + note);
   }
   fmt::print("\nplugins found:\n");
   for (const auto& p : plugins["plugins"]) {
@@ -92,7 +92,10 @@ int Doctor(bool as_json) {
                p["outcome"].get<std::string>(), reason.empty() ? "" : ", " + reason,
                p["manifest"].get<std::string>());
     for (const auto& device : p["devices"]) fmt::print("    device {}\n", device.get<std::string>());
-    if (p["outcome"] == "loaded" && p["devices"].empty()) fmt::print("    no device\n");
+    if (p["outcome"] == "loaded" && p["devices"].empty())
+      fmt::print("    no device{}\n",
+                 id == "sim" ? ": BRAID_SIM=1 in the environment switches simulated ones on" : "");
+    if (const uint64_t n = p["violations"]; n > 0) fmt::print("    {} breaches of the ABI's rules\n", n);
   }
   if (plugins["plugins"].empty()) fmt::print("  none\n");
   fmt::print("\nenvironment:\n");

@@ -28,6 +28,7 @@ constexpr size_t kBatch = 256;
 struct Message {
   int32_t kind = 0;
   uint32_t length = 0;
+  uint64_t violations = 0;
 };
 constexpr uint32_t kLongestText = 1 << 16;
 
@@ -48,7 +49,7 @@ bool WriteAll(int to, const void* data, size_t bytes) {
   for (size_t i = begin; i < end; ++i) {
     Outcome outcome = run(i);
     outcome.text.resize(std::min<size_t>(outcome.text.size(), kLongestText));
-    const Message message = {outcome.kind, static_cast<uint32_t>(outcome.text.size())};
+    const Message message = {outcome.kind, static_cast<uint32_t>(outcome.text.size()), outcome.violations};
     if (!WriteAll(to, &message, sizeof message) || !WriteAll(to, outcome.text.data(), message.length)) break;
   }
   close(to);
@@ -95,7 +96,7 @@ int Wait(pid_t child, Clock::time_point deadline) {
 void RunIsolated(size_t count, double timeout, const std::function<Outcome(size_t)>& run,
                  const std::function<void(size_t, const Outcome&)>& done) {
   for (size_t next = 0; next < count;) {
-    const size_t end = std::min(count, next + kBatch);
+    const size_t begin = next, end = std::min(count, next + kBatch);
     int ends[2];
     if (pipe(ends) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
     std::fflush(nullptr);  // else the child prints it too
@@ -107,6 +108,7 @@ void RunIsolated(size_t count, double timeout, const std::function<Outcome(size_
     }
     close(ends[1]);
     Read read = Read::kWhole;
+    Outcome last;  // of the batch: told when the child has ended
     const auto in_time = [&] {
       return Clock::now() +
              std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout));
@@ -120,7 +122,9 @@ void RunIsolated(size_t count, double timeout, const std::function<Outcome(size_
         text.resize(std::min(message.length, kLongestText));
         read = ReadAll(ends[0], text.data(), text.size(), deadline);
       }
-      if (read == Read::kWhole) done(next++, {static_cast<Outcome::Kind>(message.kind), text});
+      if (read != Read::kWhole) break;
+      last = {static_cast<Outcome::Kind>(message.kind), text, false, message.violations};
+      if (++next < end) done(next - 1, last);
     }
     if (read == Read::kTimeout) kill(child, SIGKILL);
     close(ends[0]);
@@ -129,9 +133,14 @@ void RunIsolated(size_t count, double timeout, const std::function<Outcome(size_
       done(next++, {Outcome::kFailed, fmt::format("it took longer than {} s (--timeout)", timeout), true});
     } else if (read == Read::kEnd) {
       done(next++, {Outcome::kFailed, EndText(status), true});
-    } else if (status != 0) {
-      // After the last result: no job is to blame alone.
-      fmt::print(stderr, "braid: after its last case a batch's process failed: {}\n", EndText(status));
+    } else {
+      // A process that fails as it ends has some of its cases to blame; the last one stands for them.
+      if (status != 0)
+        last = {Outcome::kFailed,
+                fmt::format("after the last of {} cases in its process {}{}{}", end - begin, EndText(status),
+                            last.text.empty() ? "" : "; ", last.text),
+                true, last.violations};
+      done(next - 1, last);
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <map>
 
 namespace braid::cli {
@@ -54,6 +55,22 @@ TEST(Isolate, ACrashAnExitAndAHangCostOneJobEach) {
     EXPECT_EQ(outcomes[i].ended, expected != lost.end()) << i;
     EXPECT_THAT(outcomes[i].text, HasSubstr(expected == lost.end() ? std::to_string(i) : expected->second));
   }
+}
+
+// What goes wrong when plugins are unloaded is a failure too, and no known one.
+TEST(Isolate, AProcessThatFailsAsItEndsFailsItsLastJob) {
+  const auto outcomes = Isolated(300, 60, [](size_t i) -> Outcome {
+    if (i == 10) std::atexit([] { kill(getpid(), SIGKILL); });
+    if (i == 255) return {Outcome::kSkipped, "no device", false, 3};
+    return {Outcome::kPassed, std::to_string(i)};
+  });
+  ASSERT_EQ(outcomes.size(), 300u);  // two batches
+  for (size_t i = 0; i < outcomes.size(); ++i)
+    EXPECT_EQ(outcomes[i].kind, i == 255 ? Outcome::kFailed : Outcome::kPassed) << i;
+  EXPECT_TRUE(outcomes[255].ended);
+  EXPECT_EQ(outcomes[255].violations, 3u);
+  EXPECT_THAT(outcomes[255].text,
+              HasSubstr("after the last of 256 cases in its process it crashed: Killed; no device"));
 }
 
 }  // namespace

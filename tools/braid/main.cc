@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "core/graph/nearest.h"
@@ -70,12 +71,18 @@ int Main(int argc, char** argv) {
     fmt::print(stderr, "braid: {}\n", e.what());
     return kUsage;
   } catch (const RunError& e) {
-    fmt::print(stderr, "braid: {}\n", e.what());
+    fmt::print(stderr, "braid: {} ({})\n", e.what(), graph_status_name(e.status()));
     const bool unusable = e.status() == GRAPH_INVALID_ARGUMENT || e.status() == GRAPH_IO_ERROR;
     return unusable ? kUsage : kFailed;
   } catch (const std::filesystem::filesystem_error& e) {
     fmt::print(stderr, "braid: {}: {}\n", e.path1().string(), e.code().message());
     return kUsage;
+  } catch (const std::bad_alloc&) {
+    fmt::print(
+        stderr,
+        "braid: the memory of this machine is not enough for the inputs and outputs of the command ({})\n",
+        graph_status_name(GRAPH_OUT_OF_MEMORY));
+    return kFailed;
   } catch (const std::exception& e) {
     fmt::print(stderr, "braid: {}\n", e.what());
     return kFailed;
@@ -84,6 +91,17 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
+
+CLI::Validator NotBelow(double least) {
+  return CLI::Validator(
+      [least](std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        if (!text.empty() && *end == 0 && value >= least) return std::string();
+        return fmt::format("'{}' is no number of at least {}", text, least);
+      },
+      fmt::format(">= {}", least));
+}
 
 std::string NearestMatch(const std::string& wrong, const std::vector<std::string>& candidates) {
   const std::string nearest = NearestName(wrong, candidates, std::max<size_t>(2, wrong.size() / 2));

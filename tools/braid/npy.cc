@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <regex>
@@ -113,9 +114,7 @@ std::vector<uint8_t> Reordered(const std::vector<uint8_t>& bytes, const std::vec
 }  // namespace
 
 HostData ReadNpy(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UsageError(path + ": can't be read");
-  std::string all((std::istreambuf_iterator<char>(file)), {});
+  const std::string all = ReadFile(path);
   auto bad = [&](const std::string& text) { return UsageError(path + ": " + text); };
   if (all.size() < 10 || all.compare(0, 6, "\x93NUMPY") != 0) throw bad("is no .npy file");
   const int major = all[6];
@@ -198,7 +197,7 @@ void WriteNpy(const std::string& path, const HostData& data) {
   file << "\x93NUMPY" << '\x01' << '\0' << static_cast<char>(header.size() & 0xff)
        << static_cast<char>(header.size() >> 8) << header << body;
   file.close();
-  if (!file) throw UsageError(path + ": can't be written");
+  if (!file) throw UsageError(fmt::format("{}: can't be written: {}", path, std::strerror(errno)));
 }
 
 }  // namespace braid::cli

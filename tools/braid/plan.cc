@@ -18,7 +18,7 @@ struct Options {
 
 int Run(const Options& options) {
   LoadedGraph graph(options.model, options.load);
-  graph.Prepare(MakeInputs(graph, options.inputs));
+  graph.Prepare(MakeInputs(graph, options.inputs, false));
   fmt::print("{}\n", graph.Explain(options.json ? GRAPH_EXPLAIN_JSON : GRAPH_EXPLAIN_TEXT));
   return kDone;
 }

@@ -89,9 +89,7 @@ std::function<int()> AddRun(CLI::App& app) {
   AddInputOptions(app, &options->inputs);
   AddLoadOptions(app, &options->load);
   app.add_option("--output-dir", options->output_dir, "folder for OUTPUTNAME.npy ('/' becomes '_')");
-  app.add_option("--repeat", options->repeat, "number of runs")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--repeat", options->repeat, "number of runs")->check(NotBelow(1))->capture_default_str();
   app.add_flag("--json", options->json, "print JSON");
   return [options] { return Run(*options); };
 }

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <random>
 
 #include "core/graph/graph.h"
+#include "core/graph/type_name.h"
 #include "core/onnx/model.h"
 #include "tools/braid/command.h"
 
@@ -109,6 +111,7 @@ graph_tensor Borrow(const HostData& data, std::vector<std::unique_ptr<std::vecto
   static uint8_t nothing;
   t.data = data.bytes.empty() ? &nothing : const_cast<uint8_t*>(data.bytes.data());
   t.bytes = data.bytes.size();
+  if (data.shape_only) t.data = nullptr;
   if (data.kind != GRAPH_TENSOR) {
     auto children = std::make_unique<std::vector<graph_tensor>>();
     for (const HostData& item : data.items) children->push_back(Borrow(item, items));
@@ -131,10 +134,24 @@ HostData CopyOf(const graph_tensor& t) {
   return out;
 }
 
+std::string ReadFile(const std::string& path) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  std::string all;
+  bool good = file != nullptr;
+  char block[1 << 16];
+  while (good) {
+    const size_t n = std::fread(block, 1, sizeof block, file.get());
+    all.append(block, n);
+    good = std::ferror(file.get()) == 0;
+    if (n == 0) break;
+  }
+  if (!good) throw UsageError(fmt::format("{}: can't be read: {}", path, std::strerror(errno)));
+  return all;
+}
+
 HostData ReadPb(const std::string& path, const graph_value_info& info) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UsageError(path + ": can't be read");
-  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)), {});
+  const std::string file = ReadFile(path);
+  const std::vector<uint8_t> bytes(file.begin(), file.end());
   Type declared;
   declared.kind = static_cast<ValueKind>(info.kind);
   declared.element = info.type;
@@ -162,6 +179,7 @@ HostData Random(const std::string& name, int32_t type, const std::vector<int64_t
   for (char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ull;
   std::mt19937_64 random(seed ^ hash);
   const uint64_t count = ElementCount(out);
+  out.bytes.reserve(BytesOf(type, dims));
   auto put = [&](auto value) {
     const auto* p = reinterpret_cast<const uint8_t*>(&value);
     out.bytes.insert(out.bytes.end(), p, p + sizeof value);
@@ -216,15 +234,8 @@ HostData Random(const std::string& name, int32_t type, const std::vector<int64_t
 }
 
 std::string TypeText(int32_t type) {
-  static const char* const kNames[] = {
-      "unknown",        "float32",  "uint8",        "int8",           "uint16",
-      "int16",          "int32",    "int64",        "string",         "bool",
-      "float16",        "float64",  "uint32",       "uint64",         "complex64",
-      "complex128",     "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
-      "float8e5m2fnuz", "uint4",    "int4",         "float4e2m1",     "float8e8m0",
-      "uint2",          "int2"};
-  return type >= 0 && type < static_cast<int32_t>(std::size(kNames)) ? kNames[type]
-                                                                     : fmt::format("type {}", type);
+  const char* name = BriefTypeName(type);
+  return name != nullptr ? name : fmt::format("type {}", type);
 }
 
 std::string ShapeText(const std::vector<int64_t>& dims) {
@@ -243,6 +254,15 @@ std::string InfoText(const graph_value_info& info) {
   return info.kind == GRAPH_SEQUENCE   ? "sequence(" + tensor + ")"
          : info.kind == GRAPH_OPTIONAL ? "optional(" + tensor + ")"
                                        : tensor;
+}
+
+uint64_t BytesOf(int32_t type, const std::vector<int64_t>& dims) {
+  uint64_t count = 1;
+  for (int64_t d : dims)
+    if (__builtin_mul_overflow(count, static_cast<uint64_t>(d), &count)) return UINT64_MAX;
+  // A made string is a pair and a letter.
+  if (type == GRAPH_STRING) return count > UINT64_MAX / 17 ? UINT64_MAX : count * 17;
+  return TensorBytes(type, count);
 }
 
 uint64_t ElementCount(const HostData& data) {

@@ -21,11 +21,15 @@ struct HostData {
   std::vector<uint8_t> bytes;  // as graph_tensor.data
   std::vector<HostData> items;
   std::string name;
+  bool shape_only = false;  // a tensor without elements, for graph_prepare
 };
 
 // A graph_tensor that borrows `data`; `items` keeps the arrays of sequences.
 graph_tensor Borrow(const HostData& data, std::vector<std::unique_ptr<std::vector<graph_tensor>>>& items);
 HostData CopyOf(const graph_tensor& tensor);
+
+// The bytes of a file. Throws a UsageError with the system's reason.
+std::string ReadFile(const std::string& path);
 
 // .npy (format 1.0 to 3.0). Errors are UsageErrors that name the file.
 HostData ReadNpy(const std::string& path);
@@ -44,6 +48,8 @@ std::string ShapeText(const std::vector<int64_t>& dims);  // "1x3x224x224", "sca
 std::string InfoText(const graph_value_info& info);       // "float32[1,3,H,W]"
 std::string ElementText(const HostData& data, uint64_t index);
 uint64_t ElementCount(const HostData& data);
+// Bytes of a tensor; UINT64_MAX where they are beyond 64 bits.
+uint64_t BytesOf(int32_t type, const std::vector<int64_t>& dims);
 
 // "" if equal within |got - want| <= atol + rtol |want| (floats; others exactly), NaN equal to NaN; else what
 // differs first.

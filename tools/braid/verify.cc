@@ -40,12 +40,17 @@ int Run(const Options& options) {
   const std::vector<Job> jobs = Jobs(options);
   nlohmann::json results = nlohmann::json::array();
   size_t counts[3] = {};
+  uint64_t violations = 0;
   auto run = [&](size_t i) { return RunCase(jobs[i], options.load, options.tolerance); };
   auto done = [&](size_t i, const Outcome& found) {
     const Outcome outcome = known.Judge(jobs[i], found);
     ++counts[outcome.kind];
+    violations += outcome.violations;
     if (options.json) {
-      results.push_back({{"case", jobs[i].name}, {"outcome", Name(outcome.kind)}, {"text", outcome.text}});
+      results.push_back({{"case", jobs[i].name},
+                         {"outcome", Name(outcome.kind)},
+                         {"text", outcome.text},
+                         {"violations", outcome.violations}});
     } else if (outcome.kind != Outcome::kPassed || options.verbose) {
       fmt::print("{} {}{}{}\n", Name(outcome.kind), jobs[i].name, outcome.text.empty() ? "" : ": ",
                  outcome.text);
@@ -61,6 +66,7 @@ int Run(const Options& options) {
     nlohmann::json json = {{"passed", counts[Outcome::kPassed]},
                            {"failed", counts[Outcome::kFailed]},
                            {"skipped", counts[Outcome::kSkipped]},
+                           {"violations", violations},
                            {"cases", results}};
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
@@ -80,10 +86,10 @@ std::function<int()> AddVerify(CLI::App& app) {
          "--rtol", options->tolerance.rtol,
          "relative tolerance of floating-point outputs; without it that of the case's data.json, else "
          "1e-3 (2^-6 for bfloat16)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotBelow(0));
   app.add_option("--atol", options->tolerance.atol,
                  "absolute tolerance; without it that of the case's data.json, else 1e-7")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotBelow(0));
   app.add_option("--filter", options->filters, "only cases whose name matches the glob")
       ->allow_extra_args(false);
   app.add_option(
@@ -92,10 +98,11 @@ std::function<int()> AddVerify(CLI::App& app) {
       "pass fail");
   app.add_option("--placements", options->placements,
                  "run each case this often, under placements random:0, random:1 ...")
-      ->check(CLI::PositiveNumber)
+      ->check(NotBelow(1))
       ->capture_default_str();
-  app.add_option("--timeout", options->timeout, "seconds that a case may take; needs --isolate")
-      ->check(CLI::PositiveNumber)
+  app.add_option("--timeout", options->timeout,
+                 "seconds that a case may take; of no effect with --no-isolate")
+      ->check(NotBelow(1e-3))
       ->capture_default_str();
   app.add_flag("--isolate,!--no-isolate", options->isolate,
                "run cases in child processes, so that a crash or a hang costs one case (default)");
