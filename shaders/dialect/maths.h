@@ -282,11 +282,19 @@ FN float d_atanh(float x) {
   return d_isnan(x) ? x : d_copysign(0.5f * d_log1p(2.0f * a / (1.0f - a)), x);
 }
 
-// ---- pow: log in two floats, the product in two floats, exp
+// ---- Numbers of two floats
 STRUCT(Pair) {
   float h;
   float l;
 };
+// a + b = h + l exactly.
+FN Pair d_two_sum(float a, float b) {
+  Pair o;
+  o.h = a + b;
+  float t = o.h - a;
+  o.l = (a - (o.h - t)) + (b - t);
+  return o;
+}
 // a * b = h + l exactly.
 FN Pair d_two_product(float a, float b) {
   Pair o;
@@ -296,6 +304,7 @@ FN Pair d_two_product(float a, float b) {
   o.l = ((ah * bh - o.h) + ah * bl + al * bh) + al * bl;
   return o;
 }
+// ---- pow: log in two floats, the product in two floats, exp
 FN Pair d_log_pair(float x) {  // x > 0
   bool subnormal = x < 1.17549435e-38f;
   float xn = subnormal ? x * 8388608.0f : x;
@@ -361,6 +370,91 @@ FN float d_pow(float x, float y) {
     r = d_pow_positive(a, y);
   }
   return ((as_uint(x) >> 31) != 0u && odd) ? -r : r;
+}
+
+// ---- Long sums: (h + l + ll) / s. l collects what each addition to h rounds off, ll what each addition to l
+// does; s is a power of two that keeps large elements from overflowing on the way.
+STRUCT(Sum) {
+  float h;
+  float l;
+  float ll;
+  float s;
+};
+FN Sum d_sum_of_none() {
+  Sum o;
+  o.h = 0.0f;
+  o.l = 0.0f;
+  o.ll = 0.0f;
+  o.s = 1.0f;
+  return o;
+}
+FN Sum d_sum_add(Sum a, float v) {  // v is at the scale s already
+  Pair high = d_two_sum(a.h, v);
+  Pair low = d_two_sum(a.l, high.l);
+  a.h = high.h;
+  a.l = low.h;
+  a.ll += low.l;
+  return a;
+}
+FN Sum d_sum_times(Sum a, float factor) {
+  a.h *= factor;
+  a.l *= factor;
+  a.ll *= factor;
+  return a;
+}
+FN Sum d_sum(Sum a, float v) {
+  if (a.s == 1.0f && d_abs(v) > 7.922816251426434e28f) {  // 2^96
+    a = d_sum_times(a, 5.421010862427522e-20f);           // 2^-64
+    a.s = 5.421010862427522e-20f;
+  }
+  return d_sum_add(a, v * a.s);
+}
+// Adds v^2 at the scale s^2. With s = 2^80 at first it holds the squares of small numbers as well.
+FN Sum d_sum_square(Sum a, float v) {
+  if (a.s > 1.0f && d_abs(v) > 9.313225746154785e-10f) {  // 2^-30
+    a = d_sum_times(d_sum_times(a, 8.271806125530277e-25f), 8.271806125530277e-25f);
+    a.s = 1.0f;
+  }
+  if (a.s == 1.0f && d_abs(v) > 1.125899906842624e15f) {  // 2^50
+    a = d_sum_times(d_sum_times(a, 8.271806125530277e-25f), 8.271806125530277e-25f);
+    a.s = 8.271806125530277e-25f;  // 2^-80
+  }
+  float t = v * a.s;
+  return d_sum_add(a, t * t);
+}
+// s times the sum, as a float and what that rounds off. Beside an infinite h the rest is meaningless.
+FN Pair d_sum_pair(Sum a) {
+  Pair o = d_two_sum(a.h, a.l + a.ll);
+  if ((as_uint(a.h) & 0x7f800000u) == 0x7f800000u) {
+    o.h = a.h;
+    o.l = 0.0f;
+  }
+  return o;
+}
+FN float d_sum_value(Sum a) { return d_sum_pair(a).h; }
+// The logarithm of s times the sum.
+FN float d_sum_log(Sum a) {
+  Pair t = d_sum_pair(a);
+  float y = d_log(t.h);
+  return t.l == 0.0f ? y : y + t.l / t.h;
+}
+
+// ---- Integers of floats: cut off towards zero, saturated, NaN as 0.
+FN int d_to_i32(float x) {
+  return d_isnan(x) ? 0
+                    : (x >= 2147483648.0f ? 0x7fffffff : (x <= -2147483648.0f ? -0x7fffffff - 1 : int(x)));
+}
+FN uint d_to_u32(float x) {
+  // In halves: not every device converts what lies beyond an int.
+  return !(x > 0.0f)
+             ? 0u
+             : (x >= 4294967296.0f
+                    ? 0xffffffffu
+                    : (x >= 2147483648.0f ? uint(int(x - 2147483648.0f)) + 0x80000000u : uint(int(x))));
+}
+// The low 8 bits of the 64-bit integer: those of a float of 2^31 and more are zeros, until it saturates.
+FN int d_to_low_bits(float x) {
+  return d_isnan(x) ? 0 : (d_abs(x) < 2147483648.0f ? int(x) : (x >= 9223372036854775808.0f ? -1 : 0));
 }
 
 // ---- Activations

@@ -75,7 +75,9 @@ void BinaryOf(Lowering& l, const std::string& name, const Tensor& a, const Tenso
 
 void Binary(Lowering& l) { BinaryOf(l, std::string(l.node().op()), l.In(0), l.In(1), l.Out()); }
 void Mod(Lowering& l) {
-  bool fmod = l.node().Int("fmod", 0) != 0;
+  int64_t form = l.node().Int("fmod", 0);
+  if (form != 0 && form != 1) l.RefuseAttribute("fmod", "is " + std::to_string(form) + ", not 0 or 1");
+  bool fmod = form == 1;
   if (!fmod && (l.In(0).type == kF32 || l.In(0).type == kF16))
     l.RefuseAttribute("fmod", "floats need fmod=1");
   BinaryOf(l, "Mod", l.In(0), l.In(1), l.Out(), fmod ? 1.0f : 0.0f);

@@ -104,7 +104,7 @@ void Softmax(Lowering& l) {
 
 struct NormParams {
   uint32_t rows, cols, sdiv, smod, has_bias, statistics;
-  float epsilon;
+  float epsilon, after;
 };
 
 void LayerNormalization(Lowering& l) {
@@ -129,9 +129,14 @@ void LayerNormalization(Lowering& l) {
   Tensor inverse = statistics && l.HasOut(2) ? l.Out(2) : l.Temporary(kF32, {statistics ? rows : 1});
   if (mean.type != kF32 || inverse.type != kF32) throw Refusal{BRAID_NO_TYPE, "the statistics are not float"};
   if (x.count == 0) return;
-  NormParams p{static_cast<uint32_t>(rows),     static_cast<uint32_t>(cols),  1,
-               static_cast<uint32_t>(cols),     !rms && l.HasIn(2) ? 1u : 0u, statistics ? 1u : 0u,
-               l.node().Float("epsilon", 1e-5f)};
+  NormParams p{static_cast<uint32_t>(rows),
+               static_cast<uint32_t>(cols),
+               1,
+               static_cast<uint32_t>(cols),
+               !rms && l.HasIn(2) ? 1u : 0u,
+               statistics ? 1u : 0u,
+               l.node().Float("epsilon", 1e-5f),
+               0.0f};
   l.Each(std::string(rms ? "rms_norm_" : "norm_") + TagOf(x.type), {}, {&x, &s, &bias}, {&y, &mean, &inverse},
          p, rows, 8.0 * static_cast<double>(cols), 3 * cols);
 }
@@ -157,10 +162,55 @@ void ChannelNormalization(Lowering& l) {
                static_cast<uint32_t>(x.dims[1]),
                1,
                0,
-               l.node().Float("epsilon", 1e-5f)};
+               l.node().Float("epsilon", 1e-5f),
+               0.0f};
   Tensor none_too = l.Temporary(kF32, {1});
   l.Each(std::string("norm_") + TagOf(x.type), {}, {&x, &l.In(1), &l.In(2)}, {&y, &none, &none_too}, p, rows,
          8.0 * static_cast<double>(cols), 3 * cols);
+}
+
+// Not as its function, whose E[x^2] - E[x]^2 cancels: rows of what the axes reduce, made dense where they are
+// not.
+void MeanVarianceNormalization(Lowering& l) {
+  l.NeedType(0, {"f32", "f16"});
+  const Tensor &x = l.In(0), &y = l.Out();
+  size_t rank = x.dims.size();
+  std::vector<bool> reduced(rank, false);
+  Dims axes{0, 2, 3};
+  if (l.node().has("axes")) {
+    auto given = l.node().Ints("axes");
+    axes.assign(given.begin(), given.end());
+  }
+  for (int64_t axis : axes) reduced[static_cast<size_t>(Axis(axis, rank))] = true;
+  if (x.count == 0) return;
+  Dims strides = DenseStrides(x.dims), dims, from;
+  int64_t rows = 1;
+  bool dense = true;  // no kept dimension follows a reduced one
+  for (size_t i = 0; i < rank; ++i) {
+    if (reduced[i]) continue;
+    rows *= x.dims[i];
+    dense = dense && (x.dims[i] == 1 || strides[i] == x.count / rows);
+    dims.push_back(x.dims[i]);
+    from.push_back(strides[i]);
+  }
+  for (size_t i = 0; i < rank; ++i) {
+    if (!reduced[i]) continue;
+    dims.push_back(x.dims[i]);
+    from.push_back(strides[i]);
+  }
+  Tensor row = x, result = y;
+  if (!dense) {
+    row = l.Temporary(x.type, dims);
+    result = l.Temporary(x.type, dims);
+    l.CopyStrided(x, 0, from, row, 0, DenseStrides(dims), dims);
+  }
+  int64_t cols = x.count / rows;
+  Tensor one = x.type == kF32 ? l.LiteralOf<float>(kF32, {1.0f}) : l.LiteralOf<uint16_t>(kF16, {0x3c00});
+  Tensor none = l.Temporary(kF32, {1}), none_too = l.Temporary(kF32, {1});
+  NormParams p{static_cast<uint32_t>(rows), static_cast<uint32_t>(cols), 1, 1, 0, 0, 0.0f, 1e-9f};
+  l.Each(std::string("norm_") + TagOf(x.type), {}, {&row, &one, &one}, {&result, &none, &none_too}, p, rows,
+         8.0 * static_cast<double>(cols), 3 * cols);
+  if (!dense) l.CopyStrided(result, 0, DenseStrides(dims), y, 0, from, dims);
 }
 
 void Lrn(Lowering& l) {
@@ -207,6 +257,7 @@ const Operator kOperators[] = {
     {"RMSNormalization", 23, LayerNormalization},
     {"InstanceNormalization", 22, ChannelNormalization},
     {"GroupNormalization", 21, ChannelNormalization},
+    {"MeanVarianceNormalization", 13, MeanVarianceNormalization},
     {"LRN", 13, Lrn},
 };
 

@@ -273,6 +273,167 @@ TEST_F(OperatorTest, ReductionsAndRows) {
              {static_cast<float>(static_cast<double>(0.1f) * 50000)}, 1e-6f);
 }
 
+TEST_F(OperatorTest, LongSumsAreAsInDouble) {
+  std::vector<float> cancels;
+  for (int i = 0; i < 1000; ++i) cancels.insert(cancels.end(), {1e8f, 1, -1e8f, 1});
+  Array x = F({1, 1, 4000}, cancels), axis = I({1}, {2});
+  ExpectNear(One("ReduceSum", 13, {x}, kFloat, {1, 1, 1}), {2000}, 0, 0);
+  ExpectNear(One("ReduceMean", 18, {x}, kFloat, {1, 1, 1}), {0.5f}, 0, 0);
+  ExpectNear(One("GlobalAveragePool", 22, {x}, kFloat, {1, 1, 1}), {0.5f}, 0, 0);
+  ExpectNear(One("ReduceLogSum", 28, {x, axis}, kFloat, {1, 1, 1}, {}, {false, true}), {std::log(2000.0f)},
+             6e-7f, 0);
+  std::vector<float> small(20001, 1.0f);
+  small[0] = 1e8f;
+  ExpectNear(One("ReduceL1", 18, {F({20001}, small)}, kFloat, {1}), {100020000.0f}, 0, 0);
+  small[0] = 1e4f;
+  ExpectNear(One("ReduceSumSquare", 18, {F({20001}, small)}, kFloat, {1}), {100020000.0f}, 0, 0);
+  std::vector<float> tenths(40000, 0.1f);
+  ExpectNear(One("ReduceSum", 13, {F({40000}, tenths)}, kFloat, {1}),
+             {static_cast<float>(static_cast<double>(0.1f) * 40000)}, 0, 0);
+  // log(1 + 30000 exp(-18)): each term is below the rounding of the first.
+  std::vector<float> terms(30001, -18.0f);
+  terms[0] = 0;
+  ExpectNear(One("ReduceLogSumExp", 28, {F({30001}, terms)}, kFloat, {1}),
+             {static_cast<float>(std::log1p(30000 * std::exp(-18.0)))}, 1e-5f, 0);
+}
+
+TEST_F(OperatorTest, SumsOverflowOnlyWhereTheirResultDoes) {
+  float inf = INFINITY, nan = NAN;
+  Array big = F({3}, {3e38f, 3e38f, -3.2e38f}), three = F({3}, {3e38f, 3e38f, 3e38f});
+  ExpectNear(One("ReduceSum", 13, {big}, kFloat, {1}), {2.8e38f}, 3e-7f);
+  ExpectNear(One("ReduceSum", 13, {three}, kFloat, {1}), {inf});
+  ExpectNear(One("ReduceMean", 18, {three}, kFloat, {1}), {3e38f}, 3e-7f);
+  ExpectNear(One("ReduceLogSum", 28, {three}, kFloat, {1}), {static_cast<float>(std::log(3.0 * 3e38))},
+             3e-7f);
+  ExpectNear(One("ReduceSum", 13, {F({2, 3}, {inf, 1, 2, inf, 1, -inf}), I({1}, {1})}, kFloat, {2, 1}, {},
+                 {false, true}),
+             {inf, nan});
+  ExpectNear(One("ReduceSum", 13, {F({3}, {1, nan, 2})}, kFloat, {1}), {nan});
+  // Squares that no float holds. A small one before a large one, and after.
+  Array x = F({7, 3}, {3e20f, 4e20f, 0,    3e-30f, 4e-30f, 0,      0,   0,   0, 1e-30f, 3e20f,
+                       4e20f, 3e5f,  4e5f, 1e-30f, inf,    1e-30f, nan, nan, 1, -1});
+  ExpectNear(One("ReduceL2", 18, {x, I({1}, {1})}, kFloat, {7, 1}, {}, {false, true}),
+             {5e20f, 5e-30f, 0, 5e20f, 5e5f, nan, nan}, 3e-7f, 0);
+  ExpectNear(One("ReduceL2", 18, {F({2}, {1, -inf})}, kFloat, {1}), {inf});
+  ExpectNear(One("ReduceLogSumExp", 28, {F({4, 2}, {nan, -inf, inf, nan, -inf, -inf, inf, 1}), I({1}, {1})},
+                 kFloat, {4, 1}, {}, {false, true}),
+             {nan, nan, -inf, inf});
+}
+
+// (x - mean) / (sqrt(variance + epsilon) + after) in double.
+std::vector<float> Standardized(const std::vector<float>& x, double epsilon, double after = 0) {
+  double mean = 0, variance = 0, n = static_cast<double>(x.size());
+  for (float v : x) mean += v / n;
+  for (float v : x) variance += (v - mean) * (v - mean) / n;
+  return Map(x, [&](double v) { return (v - mean) / (std::sqrt(variance + epsilon) + after); });
+}
+
+TEST_F(OperatorTest, NormalizationsOfLargeNumbers) {
+  std::vector<float> offset, huge, same(8, 0.1f);
+  for (int i = 0; i < 8; ++i) {
+    offset.push_back(1e6f + static_cast<float>(i));
+    huge.push_back(1e20f * static_cast<float>(i));
+  }
+  same[0] = 3e38f;
+  for (const auto& values : {offset, huge, same, std::vector<float>(8, 3e38f)}) {
+    SCOPED_TRACE(values[1]);
+    std::vector<float> want = Standardized(values, static_cast<double>(1e-5f));
+    Array ones = F({8}, std::vector<float>(8, 1)), zeros = F({8}, std::vector<float>(8, 0)),
+          one = F({1}, {1}), zero = F({1}, {0});
+    ExpectNear(One("LayerNormalization", 17, {F({8}, values), ones, zeros}, kFloat, {8}), want, 1e-6f);
+    ExpectNear(One("InstanceNormalization", 22, {F({1, 1, 8}, values), one, zero}, kFloat, {1, 1, 8}), want,
+               1e-6f);
+    ExpectNear(One("GroupNormalization", 21, {F({1, 8}, values), ones, zeros}, kFloat, {1, 8},
+                   {{"num_groups", int64_t{1}}}),
+               want, 1e-6f);
+    std::vector<float> alone = Standardized(values, 0, 1e-9);
+    ExpectNear(One("MeanVarianceNormalization", 13, {F({1, 1, 2, 4}, values)}, kFloat, {1, 1, 2, 4}), alone,
+               1e-6f);
+    double square = 0;
+    for (float v : values) square += static_cast<double>(v) * v / 8;
+    ExpectNear(One("RMSNormalization", 23, {F({8}, values), ones}, kFloat, {8}),
+               Map(values, [&](double v) { return v / std::sqrt(square + 1e-5); }), 1e-6f);
+  }
+  // The mean and the inverse deviation of LayerNormalization, in the input's scale.
+  Graph graph;
+  uint32_t x = graph.Input(kFloat, {8}), scale = graph.Constant(F({8}, std::vector<float>(8, 1)));
+  uint32_t y = graph.Output(kFloat, {8}), mean = graph.Output(kFloat, {1}),
+           inverse = graph.Output(kFloat, {1});
+  graph.Node("LayerNormalization", 17, {x, scale}, {y, mean, inverse});
+  auto out = Run(graph, {{x, F({8}, huge)}});
+  ExpectNear(out[mean], {3.5e20f});
+  ExpectNear(out[inverse], {static_cast<float>(1 / (1e20 * std::sqrt(5.25)))}, 1e-6f, 0);
+}
+
+TEST_F(OperatorTest, MeanVarianceNormalizationOverItsAxes) {
+  Array x = Random({3, 2, 2, 5}, 14);
+  auto v = x.as<float>();
+  for (bool per_sample : {false, true}) {
+    std::vector<float> want(v.size());
+    for (size_t n = 0; n < (per_sample ? 3u : 1u); ++n)
+      for (size_t c = 0; c < 2; ++c) {
+        std::vector<size_t> at;
+        for (size_t i = 0; i < v.size(); ++i)
+          if (i / 10 % 2 == c && (!per_sample || i / 20 == n)) at.push_back(i);
+        std::vector<float> part;
+        for (size_t i : at) part.push_back(v[i]);
+        part = Standardized(part, 0, 1e-9);
+        for (size_t i = 0; i < at.size(); ++i) want[at[i]] = part[i];
+      }
+    std::map<std::string, Attribute> attributes;
+    if (per_sample) attributes["axes"] = std::vector<int64_t>{-2, 3};
+    ExpectNear(One("MeanVarianceNormalization", 13, {x}, kFloat, {3, 2, 2, 5}, attributes), want, 1e-6f);
+  }
+}
+
+TEST_F(OperatorTest, NaNIsTheExtreme) {
+  float nan = NAN;
+  Array x = F({4, 4}, {1, nan, 3, nan, nan, 1, 2, 0, 5, 1, 5, 1, 2, 2, 1, 1});
+  auto arg = [&](const char* op, int64_t last) {
+    return One(op, 13, {x}, kI64, {4, 1}, {{"axis", int64_t{1}}, {"select_last_index", last}}).as<int64_t>();
+  };
+  using L = std::vector<int64_t>;
+  EXPECT_EQ(arg("ArgMax", 0), (L{1, 0, 0, 0}));
+  EXPECT_EQ(arg("ArgMax", 1), (L{3, 0, 2, 1}));
+  EXPECT_EQ(arg("ArgMin", 0), (L{1, 0, 1, 2}));
+  EXPECT_EQ(arg("ArgMin", 1), (L{3, 0, 3, 3}));
+}
+
+TEST_F(OperatorTest, CastsOutOfRangeAreAsOnTheReferencePlugin) {
+  float inf = INFINITY, nan = NAN;
+  Array x = F({10}, {3e9f, -3e9f, 1.9f, -1.9f, nan, inf, -inf, 1e19f, -1e19f, 300});
+  constexpr int32_t kMost = INT32_MAX, kLeast = INT32_MIN;
+  EXPECT_EQ(One("Cast", 28, {x}, kI32, {10}).as<int32_t>(),
+            (std::vector<int32_t>{kMost, kLeast, 1, -1, 0, kMost, kLeast, kMost, kLeast, 300}));
+  EXPECT_EQ(One("Cast", 28, {x}, kI64, {10}).as<int64_t>(),
+            (std::vector<int64_t>{3000000000, -3000000000, 1, -1, 0, INT64_MAX, INT64_MIN, INT64_MAX,
+                                  INT64_MIN, 300}));
+  constexpr int32_t kU32 = 12;
+  EXPECT_EQ(One("Cast", 28, {x}, kU32, {10}).as<uint32_t>(),
+            (std::vector<uint32_t>{3000000000u, 0, 1, 0, 0, UINT32_MAX, 0, UINT32_MAX, 0, 300}));
+  // Narrower ones keep the low bits of the 64-bit integer.
+  EXPECT_EQ(One("Cast", 28, {x}, kU8, {10}).bytes,
+            (std::vector<uint8_t>{0, 0, 1, 255, 0, 255, 0, 255, 0, 44}));
+  EXPECT_EQ(One("Cast", 28, {x}, kI8, {10}).bytes,
+            (std::vector<uint8_t>{0, 0, 1, 255, 0, 255, 0, 255, 0, 44}));
+  Array half = Make<uint16_t>(kHalf, {4}, {0x7c00, 0xfc00, 0x7e00, 0xc100});  // inf, -inf, NaN, -2.5
+  EXPECT_EQ(One("Cast", 28, {half}, kI32, {4}).as<int32_t>(), (std::vector<int32_t>{kMost, kLeast, 0, -2}));
+}
+
+TEST_F(OperatorTest, ModHasTwoForms) {
+  Array a = I({4}, {-7, 7, INT64_MIN, -7}), b = I({4}, {3, -3, -1, -3});
+  using L = std::vector<int64_t>;
+  EXPECT_EQ(One("Mod", 28, {a, b}, kI64, {4}).as<int64_t>(), (L{2, -2, 0, -1}));
+  EXPECT_EQ(One("Mod", 28, {a, b}, kI64, {4}, {{"fmod", int64_t{1}}}).as<int64_t>(), (L{-1, 1, 0, -1}));
+  EXPECT_EQ(One("Div", 14, {a, b}, kI64, {4}).as<int64_t>(), (L{-2, -2, INT64_MIN, 2}));
+  for (int64_t form : {-1, 2}) {
+    Graph graph;
+    uint32_t x = graph.Input(kI64, {4}), z = graph.Input(kI64, {4}), y = graph.Output(kI64, {4});
+    graph.Node("Mod", 28, {x, z}, {y}, {{"fmod", form}});
+    EXPECT_EQ(Judge(graph).code, BRAID_NO_ATTRIBUTE);
+  }
+}
+
 // lavapipe ends a work item's loops after 65535 iterations without a word: longer ones are right, or refused.
 TEST_F(OperatorTest, ALoopThatTheDriverCutsIsRefused) {
   Graph graph;
