@@ -38,8 +38,8 @@ braid_cases(node_cases_cut CASES ${node_cases} DEVICE reference,sim AT_LEAST 187
 set(two_sims [[{"devices": [{"name": "a"}, {"name": "b"}]}]])
 braid_cases(node_cases_two_sims CASES ${node_cases} DEVICE sim AT_LEAST 1874 SIM ${two_sims} ARGS ${known} --placement random:1)
 # What ONNX's own cases leave out (tools/models/attribute_cases.py).
-braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 1602)
-braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 1602 ARGS --placement random:1)
+braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 2281)
+braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 2281 ARGS --placement random:1)
 braid_cases(models_two_sims CASES models DEVICE sim AT_LEAST 6 SIM ${two_sims} TIMEOUT 900 ARGS ${small} --placement random:2)
 braid_cases(models_reference CASES models DEVICE reference AT_LEAST 20)
 braid_cases(models_cut_small CASES models DEVICE reference,sim AT_LEAST 600 TIMEOUT 900 ARGS ${small} --placements 100)
