@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -362,8 +363,8 @@ TEST(ApiTest, VerboseTellsOnceOfEachPlacement) {
   EXPECT_EQ(Count(told, "  not on sim:0: MatMul: could; the plan is faster without"), 2u) << told;
 }
 
-// Bad inputs 23: every misuse of graph_run is an error that says what is wrong, and the graph still works.
-TEST(BadInputs, GraphRun) {
+// Every misuse of graph_run is an error that says what is wrong, and the graph still works.
+TEST(BadInputs, N23GraphRun) {
   GraphPtr graph = Load(kTwoOutputs);
   std::vector<float> x = {1, 2}, y(1);
   graph_tensor out = GRAPH_TENSOR_INIT;
@@ -431,7 +432,7 @@ TEST(BadInputs, GraphRun) {
   EXPECT_THAT(TakeFloats(out), ElementsAre(7.5f, 0));
 }
 
-TEST(BadInputs, AnItemWithoutData) {
+TEST(BadInputs, N23AnItemWithoutData) {
   GraphPtr graph = Load(std::string(kHeader) + R"(g (seq(float[N]) s) => (float[M] y) {
       y = ConcatFromSequence<axis = 0>(s)
     })");
@@ -448,7 +449,75 @@ TEST(BadInputs, AnItemWithoutData) {
   EXPECT_THAT(TakeFloats(out), ElementsAre(1, 2, 1, 2));
 }
 
-TEST(BadInputs, NothingIsFreedTwice) {
+TEST(BadInputs, N23OutputsInTheSameMemory) {
+  GraphPtr graph = Load(kTwoOutputs);
+  std::vector<float> x = {1, 2}, room = {-1, -1, -1};
+  graph_tensor in = Floats(x, {1, 2}), out[2] = {Floats(room, {}, "s"), Floats(room, {}, "y")};
+  out[0].bytes = sizeof(float);
+  EXPECT_EQ(graph_run(graph.get(), &in, 1, out, 2), GRAPH_INVALID_ARGUMENT);
+  EXPECT_THAT(graph_last_error(), HasSubstr("outputs 's' and 'y' are to be written to the same memory"));
+  EXPECT_THAT(room, ElementsAre(-1, -1, -1));
+  out[1].data = &room[1];
+  out[1].bytes = 2 * sizeof(float);
+  ASSERT_EQ(graph_run(graph.get(), &in, 1, out, 2), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(room, ElementsAre(7.5f, 7.5f, 0));
+}
+
+TEST(BadInputs, N23ASequenceThatHoldsItself) {
+  GraphPtr graph = Load(std::string(kHeader) + R"(g (seq(float[N]) s) => (float[M] y) {
+      y = ConcatFromSequence<axis = 0>(s)
+    })");
+  graph_tensor in = GRAPH_TENSOR_INIT, out = GRAPH_TENSOR_INIT;
+  in.kind = GRAPH_SEQUENCE;
+  in.items = &in;
+  in.item_count = 1;
+  EXPECT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_INVALID_ARGUMENT);
+  EXPECT_THAT(graph_last_error(), HasSubstr("nested deeper than"));
+}
+
+TEST(BadInputs, N23ManyInputsByName) {
+  constexpr int kInputs = 20000;
+  std::string text = std::string(kHeader) + "g (";
+  for (int i = 0; i < kInputs; ++i) text += (i > 0 ? ", float x" : "float x") + std::to_string(i);
+  GraphPtr graph = Load(text + ") => (float y) { y = Add(x7, x9) }");
+  std::vector<float> one = {1};
+  std::vector<std::string> names;
+  for (int i = 0; i < kInputs; ++i) names.push_back("x" + std::to_string(i));
+  std::vector<graph_tensor> in;
+  for (const std::string& name : names) in.push_back(Floats(one, {}, name.c_str()));
+  const auto start = std::chrono::steady_clock::now();
+  graph_tensor out = GRAPH_TENSOR_INIT;
+  ASSERT_EQ(graph_run(graph.get(), in.data(), kInputs, &out, 1), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(TakeFloats(out), ElementsAre(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  in[3].name = "none";
+  EXPECT_EQ(graph_run(graph.get(), in.data(), kInputs, &out, 1), GRAPH_INVALID_ARGUMENT);
+  EXPECT_THAT(graph_last_error(), HasSubstr("there is no input 'none'; the inputs are 'x0', "));
+  EXPECT_LT(std::strlen(graph_last_error()), 1000u);
+}
+
+TEST(BadInputs, N23NamesWithControlCharacters) {
+  GraphPtr graph = Load(kTwoOutputs);
+  std::vector<float> x = {1, 2};
+  graph_tensor in = Floats(x, {1, 2}, "a\nb\x1b[31m"), out = GRAPH_TENSOR_INIT;
+  EXPECT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_INVALID_ARGUMENT);
+  EXPECT_THAT(graph_last_error(), HasSubstr("there is no input 'a\\nb\\x1b[31m'; the inputs are"));
+}
+
+TEST(BadInputs, N23SizesOfOptions) {
+  const std::string bytes = ModelBytes(kTwoOutputs);
+  for (const uint32_t size : {0u, 7u, 9u, 12u, 20u, 63u, 4100u, UINT32_MAX}) {
+    graph_options options = GRAPH_OPTIONS_INIT;
+    options.devices = "reference";
+    options.size = size;
+    graph_t* graph = nullptr;
+    EXPECT_EQ(graph_load_memory(bytes.data(), bytes.size(), &options, &graph), GRAPH_INVALID_ARGUMENT)
+        << size;
+    EXPECT_THAT(graph_last_error(), HasSubstr("GRAPH_OPTIONS_INIT"));
+  }
+}
+
+TEST(BadInputs, N23NothingIsFreedTwice) {
   graph_free(nullptr);
   graph_tensor_release(nullptr);
   graph_request_free(nullptr);
@@ -459,7 +528,7 @@ TEST(BadInputs, NothingIsFreedTwice) {
   graph_tensor_release(&t);
 }
 
-TEST(BadInputs, AnEndlessLoopStopsWhenCancelled) {
+TEST(BadInputs, N04AnEndlessLoopStopsWhenCancelled) {
   GraphPtr graph =
       Load(std::string(kHeader) + R"(g (float x) => (float y) <int64 trips = {4611686018427387904}> {
       yes = Constant<value = bool {1}>()

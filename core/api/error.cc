@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/api/error.h"
 
-#include "core/graph/type_name.h"
+#include "core/graph/names.h"
 #include "core/plugins/status.h"
 
 namespace braid {
@@ -19,7 +19,7 @@ graph_status SetError(const absl::Status& status) {
     LastError().clear();
     return GRAPH_OK;
   }
-  LastError().assign(status.message().data(), status.message().size());
+  LastError() = Printable(status.message());
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kDataLoss:

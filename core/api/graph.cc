@@ -4,7 +4,9 @@
 #include <braid/graph.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,7 +29,15 @@ namespace {
 absl::StatusOr<graph_options> OptionsOf(const graph_options* given) {
   graph_options options = GRAPH_OPTIONS_INIT;
   if (given == nullptr) return options;
-  if (given->size < sizeof(uint32_t) * 2)
+  // Of this release, of an earlier one (it ends with a field of ours), or of a later one.
+  constexpr size_t kEnds[] = {
+      offsetof(graph_options, devices),      offsetof(graph_options, placement),
+      offsetof(graph_options, precision),    offsetof(graph_options, cache_folder),
+      offsetof(graph_options, base_folder),  offsetof(graph_options, device_options),
+      offsetof(graph_options, memory_limit), offsetof(graph_options, compile_timeout_ns)};
+  if (given->size < sizeof options
+          ? std::find(std::begin(kEnds), std::end(kEnds), given->size) == std::end(kEnds)
+          : given->size % alignof(graph_options) != 0 || given->size > 4096)
     return absl::InvalidArgumentError(
         absl::StrCat("options: size is ", given->size, "; start from GRAPH_OPTIONS_INIT"));
   std::memcpy(&options, given, std::min<size_t>(given->size, sizeof options));

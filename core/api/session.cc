@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,14 +19,20 @@ namespace braid {
 namespace {
 
 std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
-  return absl::StrJoin(
-      ids, ", ", [&](std::string* out, ValueId v) { absl::StrAppend(out, "'", graph.values[v].name, "'"); });
+  constexpr size_t kMost = 20;
+  const auto last = ids.begin() + static_cast<ptrdiff_t>(std::min(ids.size(), kMost));
+  std::string names = absl::StrJoin(ids.begin(), last, ", ", [&](std::string* out, ValueId v) {
+    absl::StrAppend(out, "'", graph.values[v].name, "'");
+  });
+  if (ids.size() > kMost) absl::StrAppend(&names, " and ", ids.size() - kMost, " more");
+  return names;
 }
 
 // Position among `ids` (the model's inputs or outputs, which `kind` says) of what the i-th of `count` tensors
 // stands for: that of its name, or without a name i.
-absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids, const graph_tensor& tensor,
-                             uint32_t i, uint32_t count, const char* kind) {
+absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids,
+                             const absl::flat_hash_map<std::string_view, size_t>& by_name,
+                             const graph_tensor& tensor, uint32_t i, uint32_t count, const char* kind) {
   if (tensor.size < sizeof(graph_tensor))
     return absl::InvalidArgumentError(
         absl::StrCat(kind, "s[", i, "]: size is ", tensor.size, "; start from GRAPH_TENSOR_INIT"));
@@ -34,8 +41,8 @@ absl::StatusOr<size_t> Which(const Graph& graph, const std::vector<ValueId>& ids
     return absl::InvalidArgumentError(
         absl::StrCat(count, " ", kind, "s were given, the model has ", ids.size(), ": ", Names(graph, ids)));
   }
-  for (size_t k = 0; k < ids.size(); ++k)
-    if (graph.values[ids[k]].name == tensor.name) return k;
+  const auto found = by_name.find(tensor.name);
+  if (found != by_name.end()) return found->second;
   return absl::InvalidArgumentError(
       absl::StrCat("there is no ", kind, " '", tensor.name, "'; the ", kind, "s are ", Names(graph, ids)));
 }
@@ -115,6 +122,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
         absl::StrCat("options: placement '", placement, "' is neither 'auto' nor 'random:SEED'"));
   }
   const Graph& g = session->graph();
+  for (size_t k = 0; k < g.inputs.size(); ++k) session->input_of_.emplace(g.values[g.inputs[k]].name, k);
+  for (size_t k = 0; k < g.outputs.size(); ++k) session->output_of_.emplace(g.values[g.outputs[k]].name, k);
   session->defaults_.resize(g.inputs.size());
   session->default_dims_.resize(g.inputs.size());
   for (size_t i = 0; i < g.inputs.size() && i < g.input_defaults.size(); ++i) {
@@ -246,7 +255,7 @@ absl::Status Session::MatchInputs(const graph_tensor* inputs, uint32_t count, bo
   call->given.assign(g.inputs.size(), nullptr);
   for (uint32_t i = 0; i < count; ++i) {
     const graph_tensor& t = inputs[i];
-    auto which = Which(g, g.inputs, t, i, count, "input");
+    auto which = Which(g, g.inputs, input_of_, t, i, count, "input");
     if (!which.ok()) return which.status();
     const size_t k = *which;
     if (call->given[k] != nullptr)
@@ -277,13 +286,14 @@ absl::Status Session::MatchOutputs(const graph_tensor* outputs, uint32_t count, 
     return absl::InvalidArgumentError(absl::StrCat("outputs is NULL, output_count is ", count));
   call->outputs.resize(g.outputs.size());
   call->asked.assign(g.outputs.size(), -1);
+  call->taken.clear();
   for (RunOutput& out : call->outputs) {
     out = RunOutput();
     out.wanted = false;
   }
   for (uint32_t i = 0; i < count; ++i) {
     const graph_tensor& t = outputs[i];
-    auto which = Which(g, g.outputs, t, i, count, "output");
+    auto which = Which(g, g.outputs, output_of_, t, i, count, "output");
     if (!which.ok()) return which.status();
     const size_t k = *which;
     const std::string& name = g.values[g.outputs[k]].name;
@@ -305,6 +315,23 @@ absl::Status Session::MatchOutputs(const graph_tensor* outputs, uint32_t count, 
       out.room = t.buffer->buffer.bytes() - t.offset;
       if (t.buffer->host != nullptr) out.data = t.buffer->host + t.offset;
     }
+    if (out.room > 0 && out.buffer != nullptr) {
+      call->taken.push_back({out.buffer, out.offset, t.bytes > 0 ? std::min(t.bytes, out.room) : 1, k});
+    } else if (out.room > 0 && out.data != nullptr) {
+      const uint64_t room = t.buffer == nullptr ? out.room : t.bytes > 0 ? std::min(t.bytes, out.room) : 1;
+      call->taken.push_back({nullptr, reinterpret_cast<uintptr_t>(out.data), room, k});
+    }
+  }
+  if (call->taken.size() < 2) return absl::OkStatus();
+  std::sort(call->taken.begin(), call->taken.end(), [](const Call::Range& a, const Call::Range& b) {
+    return std::pair(a.buffer, a.begin) < std::pair(b.buffer, b.begin);
+  });
+  for (size_t i = 1; i < call->taken.size(); ++i) {
+    const Call::Range &a = call->taken[i - 1], &b = call->taken[i];
+    if (a.buffer == b.buffer && b.begin - a.begin < a.bytes)
+      return absl::InvalidArgumentError(absl::StrCat("outputs '", g.values[g.outputs[a.output]].name,
+                                                     "' and '", g.values[g.outputs[b.output]].name,
+                                                     "' are to be written to the same memory"));
   }
   return absl::OkStatus();
 }

@@ -12,9 +12,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "core/onnx/model.h"
 #include "core/run/runner.h"
@@ -46,7 +48,13 @@ class Session {
     std::vector<RunOutput> outputs;
     std::vector<const graph_tensor*> given;  // by input, null: not given
     std::vector<int64_t> asked;              // by output: index in the caller's array, -1: not asked for
-    std::vector<HostBlock> dense;            // inputs that had to be copied
+    struct Range {  // of memory that the caller has for an output; buffer null: begin is an address
+      const Buffer* buffer;
+      uint64_t begin, bytes;
+      size_t output;
+    };
+    std::vector<Range> taken;
+    std::vector<HostBlock> dense;                   // inputs that had to be copied
     std::vector<std::unique_ptr<RunValue>> values;  // inputs that are no tensors
   };
   absl::StatusOr<std::shared_ptr<Runner>> runner();
@@ -74,6 +82,7 @@ class Session {
   std::optional<std::string> cache_folder_;
   PlaceOptions place_;
   bool verbose_ = false;
+  absl::flat_hash_map<std::string_view, size_t> input_of_, output_of_;  // positions by name
   std::vector<RunInput> defaults_;  // by input; data null where it has to be given
   std::vector<std::vector<int64_t>> default_dims_;
   std::mutex mutex_;

@@ -76,7 +76,12 @@ absl::Status CheckStrings(const void* data, uint64_t bytes, uint64_t count) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t) {
+// Types of ONNX nest a few levels deep. What holds itself has no end.
+constexpr int kMaxNesting = 16;
+
+absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t, int depth = 0) {
+  if (depth > kMaxNesting)
+    return absl::InvalidArgumentError(absl::StrCat("items are nested deeper than ", kMaxNesting, " levels"));
   RunValue value;
   if (t.kind == GRAPH_TENSOR) {
     std::vector<HostBlock> dense;
@@ -102,7 +107,7 @@ absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t) {
   if (t.kind == GRAPH_OPTIONAL && t.item_count > 1)
     return absl::InvalidArgumentError(absl::StrCat("an optional has one item or none, not ", t.item_count));
   for (uint64_t i = 0; i < t.item_count; ++i) {
-    auto item = ToRunValue(t.items[i]);
+    auto item = ToRunValue(t.items[i], depth + 1);
     if (!item.ok())
       return absl::Status(item.status().code(), absl::StrCat("items[", i, "]: ", item.status().message()));
     value.items.push_back(*std::move(item));

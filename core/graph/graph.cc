@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/graph/type_name.h"
+#include "core/graph/names.h"
 
 namespace braid {
 namespace {
@@ -161,6 +161,42 @@ std::string TypeString(const Type& type, absl::Span<const std::string> symbols) 
   }
   text += ']';
   return text;
+}
+
+std::string NodeLabel(std::string_view op, std::string_view domain, std::string_view name,
+                      std::string_view first_output) {
+  std::string label(op);
+  if (!name.empty()) {
+    absl::StrAppend(&label, " '", std::string(name), "'");
+  } else if (!first_output.empty()) {
+    absl::StrAppend(&label, " of '", std::string(first_output), "'");
+  }
+  if (!domain.empty()) absl::StrAppend(&label, " (domain ", std::string(domain), ")");
+  return label;
+}
+
+std::string NodeLabel(const Graph& graph, const Node& node) {
+  const bool named = node.outputs.empty() || node.outputs[0] == kNone;
+  return NodeLabel(node.op, node.domain, node.name, named ? "" : graph.values[node.outputs[0]].name);
+}
+
+std::string Printable(std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else {
+      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
 }
 
 }  // namespace braid

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Models that nobody should have made: each is refused with one line that says what is wrong, and where.
-// Others are tested beside the code that meets them.
+// The numbers are those of docs/reference/bad-inputs.md. Others are tested beside the code that meets them.
 #include <chrono>
 
 #include "core/onnx/testing.h"
@@ -31,7 +31,7 @@ pb::ModelProto Doubling(int n) {
   return FromText(text);
 }
 
-TEST(BadInputs, FunctionsThatDoubleEachOther) {
+TEST(BadInputs, N02FunctionsThatDoubleEachOther) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(ErrorOf(Doubling(31)), SaysInOneLine(Parts{"model in memory", "functions", "100992"}));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
@@ -59,7 +59,7 @@ TEST(BadInputs, FunctionsThatDoubleEachOther) {
   EXPECT_EQ(small->graph().nodes.size(), 16u);
 }
 
-TEST(BadInputs, ASparseTensorThatWouldFillTheMemory) {
+TEST(BadInputs, N07ASparseTensorThatWouldFillTheMemory) {
   pb::ModelProto model = InOpset(17, "g (float[N] x) => (float[N] y) { y = Add(x, w) }");
   auto* s = model.mutable_graph()->add_sparse_initializer();
   s->add_dims(int64_t{1} << 28);
@@ -75,7 +75,7 @@ TEST(BadInputs, ASparseTensorThatWouldFillTheMemory) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"'w'", "1073741824", "allowed"}));
 }
 
-TEST(BadInputs, AResultOfTooManyDimensions) {
+TEST(BadInputs, N07AResultOfTooManyDimensions) {
   std::string ones = "1";
   for (int i = 1; i < 40; ++i) ones += ", 1";
   EXPECT_THAT(ErrorOf(InOpset(17, "g (float[N] x) => (float[N] y) <int64[40] s = {" + ones +
@@ -83,7 +83,7 @@ TEST(BadInputs, AResultOfTooManyDimensions) {
               SaysInOneLine(Parts{"ConstantOfShape", "40 dimensions", "32"}));
 }
 
-TEST(BadInputs, SlicesOfShapesWithHugeSteps) {
+TEST(BadInputs, N12SlicesOfShapesWithHugeSteps) {
   const auto start = std::chrono::steady_clock::now();
   for (const int64_t step : {INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_MIN + 1})
     for (const bool backwards : {false, true}) {
@@ -101,7 +101,7 @@ TEST(BadInputs, SlicesOfShapesWithHugeSteps) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 
-TEST(BadInputs, ExternalDataThroughAHardLink) {
+TEST(BadInputs, N03ExternalDataThroughAHardLink) {
   Folder outside, folder;
   std::filesystem::create_hard_link(outside.Write("secret", std::string(8, 's')), folder / "w.bin");
   pb::ModelProto model =
@@ -115,7 +115,7 @@ TEST(BadInputs, ExternalDataThroughAHardLink) {
   EXPECT_THAT(ErrorOf(model, folder.path()), SaysInOneLine(Parts{"tensor 'w'", "w.bin", "hard link"}));
 }
 
-TEST(BadInputs, AChainOf200000Nodes) {
+TEST(BadInputs, N05AChainOf200000Nodes) {
   for (const int opset : {28, 13}) {
     pb::ModelProto model = InOpset(opset, "g (float[4] v0) => (float[4] v200000) { v1 = Relu(v0) }");
     for (int i = 1; i < 200000; ++i) {
@@ -134,7 +134,7 @@ TEST(BadInputs, AChainOf200000Nodes) {
   }
 }
 
-TEST(BadInputs, AxesBeyondTheRank) {
+TEST(BadInputs, N06AxesBeyondTheRank) {
   pb::ModelProto lowest = Softmax("axis = 0");
   lowest.mutable_graph()->mutable_node(0)->mutable_attribute(0)->set_i(INT64_MIN);
   EXPECT_THAT(ErrorOf(lowest), SaysInOneLine(Parts{"model in memory", "Softmax", "axis"}));
@@ -157,7 +157,7 @@ pb::ModelProto External(const std::string& location) {
   return model;
 }
 
-TEST(BadInputs, ExternalDataOutsideTheFolder) {
+TEST(BadInputs, N08ExternalDataOutsideTheFolder) {
   Folder outside, folder;
   outside.Write("secret", std::string(8, 's'));
   std::filesystem::create_directory(folder / "a");
@@ -174,7 +174,7 @@ TEST(BadInputs, ExternalDataOutsideTheFolder) {
         << location;
 }
 
-TEST(BadInputs, ExternalDataOfAModelInMemory) {
+TEST(BadInputs, N09ExternalDataOfAModelInMemory) {
   EXPECT_THAT(ErrorOf(External("w.bin")),
               SaysInOneLine(Parts{"model in memory", "tensor 'w'", "no base folder"}));
   pb::ModelProto sparse = InOpset(17, "g (float[2] x) => (float[2] y) { y = Add(x, w) }");
@@ -188,7 +188,7 @@ TEST(BadInputs, ExternalDataOfAModelInMemory) {
   EXPECT_THAT(ErrorOf(sparse), SaysInOneLine(Parts{"'w'", "no base folder"}));
 }
 
-TEST(BadInputs, InitializersThatDoNotFitTheirDims) {
+TEST(BadInputs, N11InitializersThatDoNotFitTheirDims) {
   pb::ModelProto model =
       InOpset(17, "g (float[2] x) => (float[2] y) <float[2] w = {0, 0}> { y = Add(x, w) }");
   model.mutable_graph()->mutable_initializer(0)->add_float_data(3);
@@ -197,7 +197,7 @@ TEST(BadInputs, InitializersThatDoNotFitTheirDims) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"tensor 'w'", "negative dimension"}));
 }
 
-TEST(BadInputs, ConstantsOfShapesThatOverflow) {
+TEST(BadInputs, N12ConstantsOfShapesThatOverflow) {
   // a is the greatest integer, b the least, c -1 and d 0. What can't be computed is left unknown ("?").
   const std::pair<const char*, const char*> cases[] = {
       {"s = Mul(a, a) y = ConstantOfShape(s)", "float32[?]"},
@@ -238,7 +238,7 @@ TEST(BadInputs, ConstantsOfShapesThatOverflow) {
   }
 }
 
-TEST(BadInputs, ConvolutionsThatCannotBe) {
+TEST(BadInputs, N13ConvolutionsThatCannotBe) {
   const auto conv = [](const std::string& w, const std::string& attributes) {
     const auto loaded =
         Load(InOpset(17, "g (float[1,4,8,8] x, float[" + w + "] w) => (float[A,B,C,D] y) { y = Conv <" +
@@ -258,7 +258,7 @@ TEST(BadInputs, ConvolutionsThatCannotBe) {
   conv("4,4,99,99", "group = 1");
 }
 
-TEST(BadInputs, TypesThatAreNoneOrDiffer) {
+TEST(BadInputs, N17TypesThatAreNoneOrDiffer) {
   pb::ModelProto model = InOpset(17, kRelu);
   model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(77);
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"model in memory"}));
@@ -273,7 +273,7 @@ TEST(BadInputs, TypesThatAreNoneOrDiffer) {
               SaysInOneLine(Parts{"Relu"}));
 }
 
-TEST(BadInputs, EinsumEquations) {
+TEST(BadInputs, N18EinsumEquations) {
   for (const char* equation :
        {"", "->", "ij", "ij,jk,kl->il", "i,,j->ij", "i...j...,jk->ik", "ij,jk->iz", "i1,jk->ik",
         "ij,jk->->ik", "....,jk->k", ",->", "iijk,jk", "ij,jk->ii", "\\", "ij,jk->i k l"}) {
@@ -286,7 +286,7 @@ TEST(BadInputs, EinsumEquations) {
   }
 }
 
-TEST(BadInputs, NestingAndOrder) {
+TEST(BadInputs, N19NestingAndOrder) {
   pb::ModelProto deep;
   deep.ParseFromString(InOpset(17, "g (bool c) => (bool y) { y = Identity(c) }").SerializeAsString());
   for (int i = 0; i < 200; ++i) {
@@ -326,7 +326,7 @@ TEST(BadInputs, NestingAndOrder) {
               SaysInOneLine(Parts{"'x'"}));
 }
 
-TEST(BadInputs, AttributesOperatorsAndDomains) {
+TEST(BadInputs, N20AttributesOperatorsAndDomains) {
   pb::ModelProto twice = Softmax("axis = 1");
   *twice.mutable_graph()->mutable_node(0)->add_attribute() = twice.graph().node(0).attribute(0);
   EXPECT_THAT(ErrorOf(twice), SaysInOneLine(Parts{"Softmax of 'y'", "'axis'", "twice"}));
@@ -344,7 +344,7 @@ TEST(BadInputs, AttributesOperatorsAndDomains) {
               SaysInOneLine(Parts{"Cast", "to"}));
 }
 
-TEST(BadInputs, WhatIsNoModel) {
+TEST(BadInputs, N22WhatIsNoModel) {
   EXPECT_THAT(ErrorOf(std::string()), SaysInOneLine(Parts{"model in memory", "empty"}));
   for (const std::string& bytes :
        {std::string("\x08"), std::string("hello world\n"), std::string("\x1f\x8b\x08\x00garbage", 11),
@@ -358,7 +358,7 @@ TEST(BadInputs, WhatIsNoModel) {
               SaysInOneLine(Parts{"none.onnx", "No such file"}));
 }
 
-TEST(BadInputs, TruncatedAtEachByte) {
+TEST(BadInputs, N22TruncatedAtEachByte) {
   pb::ModelProto model =
       InOpset(13, "g (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { t = Add(x, w) y = Softmax(t) }");
   const std::string bytes = model.SerializeAsString();
@@ -374,7 +374,7 @@ TEST(BadInputs, TruncatedAtEachByte) {
   }
 }
 
-TEST(BadInputs, EachByteFlipped) {
+TEST(BadInputs, N22EachByteFlipped) {
   pb::ModelProto model =
       InOpset(13, "g (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { t = Add(x, w) y = Softmax(t) }");
   const std::string bytes = model.SerializeAsString();
@@ -389,7 +389,7 @@ TEST(BadInputs, EachByteFlipped) {
     }
 }
 
-TEST(BadInputs, AbsurdVersions) {
+TEST(BadInputs, N22AbsurdVersions) {
   EXPECT_THAT(ErrorOf(InOpset(99, kRelu)), SaysInOneLine(Parts{"opset 99", "ai.onnx"}));
   EXPECT_THAT(ErrorOf(InOpset(17, kRelu, 99)), SaysInOneLine(Parts{"IR version 99"}));
   pb::ModelProto model = InOpset(17, kRelu);
@@ -399,7 +399,7 @@ TEST(BadInputs, AbsurdVersions) {
   }
 }
 
-TEST(BadInputs, BeyondTheBudget) {
+TEST(BadInputs, N22BeyondTheBudget) {
   ModelBudgets budgets;
   budgets.protobuf_bytes = 20;
   EXPECT_THAT(ErrorOf(InOpset(17, kRelu), "", budgets), SaysInOneLine(Parts{"20", "external data"}));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/names.h"
 #include "core/onnx/schema.h"
 
 namespace braid::loader {

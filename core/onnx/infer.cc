@@ -447,7 +447,12 @@ void Inferencer::Evaluate(const ScopeNode& node) {
   if (EvaluateSmall(node, inputs, types, &outputs)) {
     for (size_t o = 0; o < outputs.size() && o < node.outputs.size(); ++o) {
       const ValueId id = node.outputs[o];
-      if (id != kNone) out_->known[id] = std::make_shared<const pb::TensorProto>(std::move(outputs[o]));
+      if (id == kNone) continue;
+      // ONNX's inference of Range overflows in 64 bits.
+      TensorShapeProto shape;
+      for (const int64_t d : outputs[o].dims()) shape.add_dim()->set_dim_value(d);
+      *out_->types[id].mutable_tensor_type()->mutable_shape() = std::move(shape);
+      out_->known[id] = std::make_shared<const pb::TensorProto>(std::move(outputs[o]));
     }
     return;
   }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/graph/names.h"
 #include "core/onnx/large_tensors.h"
 #include "core/onnx/schema.h"
 #include "core/onnx/upgrade/upgrade.h"
@@ -441,18 +442,6 @@ absl::Status Upgrade(pb::ModelProto* model, ModelInfo* info) {
 }
 
 }  // namespace
-
-std::string NodeLabel(std::string_view op, std::string_view domain, std::string_view name,
-                      std::string_view first_output) {
-  std::string label(op);
-  if (!name.empty()) {
-    absl::StrAppend(&label, " '", std::string(name), "'");
-  } else if (!first_output.empty()) {
-    absl::StrAppend(&label, " of '", std::string(first_output), "'");
-  }
-  if (!domain.empty()) absl::StrAppend(&label, " (domain ", std::string(domain), ")");
-  return label;
-}
 
 absl::Status ExtractConstants(pb::ModelProto* model, Origin& origin, Weights* weights) {
   return Extractor(model, origin, weights).Run();

@@ -23,6 +23,19 @@ namespace pb = ONNX_NAMESPACE;
 inline constexpr uint64_t kSmallTensorBytes = 1024;
 inline constexpr int kMaxRank = 32;  // BRAID_MAX_RANK of the plugin ABI
 
+// Takes "/folder/file.cc:12: " out of what an assertion of the ONNX library says: it is a place on the
+// machine where that was built.
+inline std::string WithoutPlace(std::string line) {
+  for (const std::string_view suffix : {".cc:", ".h:"}) {
+    const size_t at = line.find(suffix);
+    if (at == std::string::npos) continue;
+    const size_t space = line.rfind(' ', at), begin = space == std::string::npos ? 0 : space + 1;
+    const size_t end = line.find(": ", at + suffix.size());
+    if (line[begin] == '/' && end != std::string::npos) line.erase(begin, end + 2 - begin);
+  }
+  return line;
+}
+
 // The lines of a text as one, separated by "; ".
 inline std::string OneLine(std::string_view text) {
   std::string line;
@@ -35,7 +48,7 @@ inline std::string OneLine(std::string_view text) {
     if (!line.empty()) line += "; ";
     line += part;
   }
-  return line;
+  return WithoutPlace(std::move(line));
 }
 
 // Turns what the ONNX library throws into InvalidArgument with its text; out of memory into
@@ -52,10 +65,6 @@ absl::Status Guard(F&& body) {
     return absl::InternalError("unknown exception");
   }
 }
-
-// "Conv 'layer1/conv' (of domain x)": how messages name a node. A nameless one is named by its first output.
-std::string NodeLabel(std::string_view op, std::string_view domain, std::string_view name,
-                      std::string_view first_output);
 
 // Puts `prefix` before the message and keeps the code.
 inline absl::Status Annotate(const absl::Status& status, std::string_view prefix) {

@@ -2,6 +2,7 @@
 #include "core/onnx/scope.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/names.h"
 #include "core/onnx/tensor.h"
 
 namespace braid::loader {

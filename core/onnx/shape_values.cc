@@ -597,7 +597,8 @@ bool Range(Call* c) {
   const __int128 steps = (span / by) + (span % by != 0 && (span < 0) == (by < 0) ? 1 : 0);
   if (steps > kMaxElements) return false;
   Small y{.type = start->type, .dims = {std::max<int64_t>(0, static_cast<int64_t>(steps))}, .i = {}, .f = {}};
-  for (int64_t k = 0; k < y.dims[0]; ++k) y.i.push_back(start->i[0] + k * delta->i[0]);
+  for (int64_t k = 0; k < y.dims[0]; ++k)
+    y.i.push_back(static_cast<int64_t>(start->i[0] + static_cast<__int128>(k) * delta->i[0]));
   c->out.push_back(std::move(y));
   return true;
 }

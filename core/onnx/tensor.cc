@@ -320,6 +320,7 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
     if (!where.ok()) return where.status();
     const auto* index = reinterpret_cast<const int64_t*>((*where)->data);
     const uint64_t size = static_cast<uint64_t>(bits) / 8;
+    uint64_t before = 0;
     for (uint64_t i = 0; i < count; ++i) {
       uint64_t position = 0;
       if (linear) {
@@ -333,6 +334,9 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
         }
       }
       if (position >= elements) return bad("has an index out of range");
+      // As SparseTensorProto says; so none is there twice.
+      if (i > 0 && position <= before) return bad(absl::StrCat("has indices out of order at position ", i));
+      before = position;
       std::memcpy(out.get() + position * size, (*data)->data + i * size, size);
     }
   }

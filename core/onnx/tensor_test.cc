@@ -95,7 +95,7 @@ TEST(Tensor, Bf16ThroughTheWholeOfInt32IsCutToItsBits) {
   EXPECT_THAT(Read<uint16_t>(t), ElementsAre(0x3f80));
 }
 
-TEST(BadInputs, DataThatDoesNotFitDims) {
+TEST(BadInputs, N11DataThatDoesNotFitDims) {
   for (const size_t bytes : {12, 20, 15}) {
     pb::TensorProto t = Tensor(pb::TensorProto::FLOAT, {4});
     t.set_raw_data(std::string(bytes, '\0'));
@@ -107,7 +107,7 @@ TEST(BadInputs, DataThatDoesNotFitDims) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {4})), HasSubstr("has 0 entries"));
 }
 
-TEST(BadInputs, DimsThatAreNone) {
+TEST(BadInputs, N11DimsThatAreNone) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {-4})), HasSubstr("negative dimension"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {0, -1})), HasSubstr("negative dimension"));
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})),
@@ -116,7 +116,7 @@ TEST(BadInputs, DimsThatAreNone) {
   EXPECT_THAT(Why(Tensor(pb::TensorProto::FLOAT, std::vector<int64_t>(40, 1))), HasSubstr("40 dimensions"));
 }
 
-TEST(BadInputs, WrongFieldOrTwo) {
+TEST(BadInputs, N11WrongFieldOrTwo) {
   pb::TensorProto wrong = Tensor(pb::TensorProto::FLOAT, {1});
   wrong.add_int64_data(1);
   EXPECT_THAT(Why(wrong), HasSubstr("wrong field; values of this type belong in float_data"));
@@ -129,7 +129,7 @@ TEST(BadInputs, WrongFieldOrTwo) {
   EXPECT_THAT(Why(raw), HasSubstr("strings in raw_data"));
 }
 
-TEST(BadInputs, ElementTypesThatAreNone) {
+TEST(BadInputs, N17ElementTypesThatAreNone) {
   for (const int type : {0, 77, -1, INT32_MAX})
     EXPECT_THAT(Why(Tensor(type, {1})), HasSubstr("element type " + std::to_string(type))) << type;
 }
@@ -160,11 +160,12 @@ TEST(SparseTensor, LinearAndCoordinateIndices) {
   }
 }
 
-TEST(BadInputs, IndicesOfSparseTensorsOutOfRange) {
+TEST(BadInputs, N14IndicesOfSparseTensorsOutOfRange) {
   Origin origin;
   for (const auto& sparse :
        {Sparse({1, 6}, {2}), Sparse({-1, 2}, {2}), Sparse({0, 3, 1, 2}, {2, 2}),
-        Sparse({0, 1, -1, 2}, {2, 2}), Sparse({INT64_MIN, INT64_MAX}, {2}), Sparse({1}, {1})}) {
+        Sparse({0, 1, -1, 2}, {2, 2}), Sparse({INT64_MIN, INT64_MAX}, {2}), Sparse({1}, {1}),
+        Sparse({4, 4}, {2}), Sparse({4, 1}, {2}), Sparse({1, 2, 0, 1}, {2, 2})}) {
     pb::TensorProto dense;
     EXPECT_THAT(std::string(ReadSparseTensor(sparse, origin, &dense).status().message()), HasSubstr("ind"));
   }
@@ -211,7 +212,7 @@ TEST(ExternalTensor, AlignedDataIsMapped) {
   EXPECT_EQ((*first)->data, (*again)->data);  // one mapping, no copies
 }
 
-TEST(BadInputs, OffsetsAndLengths) {
+TEST(BadInputs, N09OffsetsAndLengths) {
   const std::vector<std::pair<std::string, std::string>> bad = {
       {"offset", "-4"},     {"offset", "18446744073709551612"},
       {"offset", "8"},      {"offset", "99999999999999999999999"},
@@ -232,7 +233,7 @@ TEST(BadInputs, OffsetsAndLengths) {
   EXPECT_THAT(both.Why(), HasSubstr("has data in the model too"));
 }
 
-TEST(BadInputs, ALocationThatIsAnAddress) {
+TEST(BadInputs, N10ALocationThatIsAnAddress) {
   External e;
   e.tensor.clear_external_data();
   e.Add("location", "*/_ORT_MEM_ADDR_/*");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/graph/names.h"
 #include "core/plugins/host.h"
 #include "core/run/host_ops.h"
 #include "core/run/runner.h"
@@ -583,7 +584,7 @@ absl::Status Frame::RunHostStep(const HostStep& step, RunControl* control) {
   const Node& node = spec_.graph().nodes[step.node];
   absl::Status status = node.op == "If" ? RunIf(step, control) : RunGeneric(step, control);
   if (status.ok()) return status;
-  return InFront(absl::StrCat(node.op, " '", node.name, "'"), status);
+  return InFront(NodeLabel(spec_.graph(), node), status);
 }
 
 // The branch writes where the node's outputs lie: the common case allocates nothing.

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/graph/type_name.h"
+#include "core/graph/names.h"
 #include "core/plugins/host.h"
 #include "core/run/frame.h"
 

@@ -57,10 +57,9 @@ void CheckShape(const kit::Node& node, uint32_t output, const Tensor& result) {
     const int64_t extent = value.dim(d).value;
     said += (d > 0 ? "," : "") + (extent < 0 ? std::string("?") : std::to_string(extent));
   }
-  throw kit::Error(BRAID_INVALID_ARGUMENT, std::string(node.op()) + " '" + std::string(node.name()) +
-                                               "' computes '" + std::string(value.name()) + "' of shape " +
-                                               DimsText(result.dims()) + " where its graph says " + said +
-                                               "]");
+  throw kit::Error(BRAID_INVALID_ARGUMENT, node.Label() + " computes '" + std::string(value.name()) +
+                                               "' of shape " + DimsText(result.dims()) +
+                                               " where its graph says " + said + "]");
 }
 
 double Bytes(const kit::Value& value) { return Elements(value) * WireBits(value.type()) / 8; }

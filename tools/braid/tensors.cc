@@ -11,7 +11,7 @@
 #include <random>
 
 #include "core/graph/graph.h"
-#include "core/graph/type_name.h"
+#include "core/graph/names.h"
 #include "core/onnx/model.h"
 #include "tools/braid/command.h"
 

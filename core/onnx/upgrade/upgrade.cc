@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/names.h"
 #include "core/onnx/schema.h"
 #include "core/onnx/upgrade/adapters.h"
 #include "onnx/shape_inference/implementation.h"

@@ -48,9 +48,7 @@ int64_t OpContext::Axis(int64_t axis, int64_t rank) const {
 }
 
 void OpContext::Fail(const std::string& text) const {
-  std::string who(name());
-  if (!node_.name().empty()) who += " '" + std::string(node_.name()) + "'";
-  throw kit::Error(BRAID_INVALID_ARGUMENT, who + ": " + text);
+  throw kit::Error(BRAID_INVALID_ARGUMENT, node_.Label() + ": " + text);
 }
 
 }  // namespace braid::reference

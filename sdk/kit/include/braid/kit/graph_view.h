@@ -76,6 +76,11 @@ class Node {
   std::string_view op() const { return chars(raw_->op); }
   std::string_view domain() const { return chars(raw_->domain); }
   std::string_view name() const { return chars(raw_->name); }
+  // How messages call it: "Conv 'name'", or "Conv of 'first output'" where it has no name.
+  std::string Label() const {
+    if (!name().empty() || !has_output(0)) return std::string(op()) + " '" + std::string(name()) + "'";
+    return std::string(op()) + " of '" + std::string(output_value(0).name()) + "'";
+  }
   int32_t version() const { return raw_->version; }
   int32_t min_version() const { return raw_->min_version; }
   uint32_t input_count() const { return raw_->inputs.count; }
