@@ -198,6 +198,29 @@ TEST_P(OnDevices, ALoopWithoutTurnsMakesEmptyOutputs) {
   }
 }
 
+// As tf2onnx writes them.
+TEST_P(OnDevices, ALoopMayDeclareItsTurnAndConditionAsOneElement) {
+  GraphPtr graph =
+      Load(std::string(kHeader) + R"(g (int64 trips, float[2] x) => (float[2] last, int64[T, 1] all) {
+      yes = Constant<value = bool {1}>()
+      last, all = Loop(trips, yes, x) <body = step (int64[1] i, bool[1] going, float[2] v) => (bool[1] more, float[2] next, int64[1] seen) {
+        more = Identity(going)
+        next = Neg(v)
+        seen = Identity(i)
+      }>
+    })",
+           GetParam());
+  ASSERT_NE(graph, nullptr);
+  std::vector<float> x = {1, -2};
+  std::vector<int64_t> trips = {3};
+  graph_tensor in[2] = {Int64s(trips, {}), Floats(x, {2})};
+  graph_tensor out[2] = {GRAPH_TENSOR_INIT, GRAPH_TENSOR_INIT};
+  ASSERT_EQ(graph_run(graph.get(), in, 2, out, 2), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(TakeFloats(out[0]), ElementsAre(-1, 2));
+  EXPECT_THAT(DimsOf(out[1]), ElementsAre(3, 1));
+  EXPECT_THAT(TakeInt64s(out[1]), ElementsAre(0, 1, 2));
+}
+
 TEST_P(OnDevices, ManyThreadsRunOneGraph) {
   GraphPtr graph = Load(kTwoOutputs, GetParam());
   std::vector<std::thread> threads;

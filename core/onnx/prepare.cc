@@ -468,6 +468,7 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   if (!count.ok()) return count.status();
   if (model.functions_size() > 0) {
     const int functions = model.functions_size();
+    AlignFunctionOpsets(&model);
     absl::Status s = Guard([&] {
       pb::inliner::InlineLocalFunctions(model, true);
       return absl::OkStatus();

@@ -37,6 +37,30 @@ TEST(Upgrade, NotesSayWhatChanged) {
       Loaded(InOpset(28, "g (float[N] x) => (float[N] y) { y = Relu(x) }", 10))->info().notes.empty());
 }
 
+// As skl2onnx writes them: the functions of one opset, the model of another, calls that feed calls.
+TEST(Upgrade, FunctionsOfAnotherOpset) {
+  auto text = [](int model, int function) {
+    return "<ir_version: 8, opset_import: [\"\" : " + std::to_string(model) + R"(, "local" : 1]>
+      g (float[N] x) => (float[N] y) { t = local.f(x) y = local.f(t) }
+      <domain: "local", opset_import: ["" : )" +
+           std::to_string(function) + R"(]> f (a) => (b) {
+        c = Relu(a)
+        b = Identity(c)
+      })";
+  };
+  for (const auto& [model, function] : {std::pair(22, 21), std::pair(14, 19), std::pair(20, 13)}) {
+    const auto loaded = Loaded(FromText(text(model, function)));
+    ASSERT_NE(loaded, nullptr) << model << " " << function;
+    EXPECT_THAT(Ops(loaded->graph()), ElementsAre("Relu", "Identity", "Relu", "Identity"));
+  }
+  // A function that has to be rewritten for the model's opset.
+  const auto rewritten = Loaded(FromText(R"(<ir_version: 8, opset_import: ["" : 13, "local" : 1]>
+      g (float[N] x) => (float[N] y) { y = local.f(x) }
+      <domain: "local", opset_import: ["" : 9]> f (a) => (b) { b = Clip <min = 0.5> (a) })"));
+  ASSERT_NE(rewritten, nullptr);
+  EXPECT_THAT(InputOf<float>(rewritten->graph(), NodeOf(rewritten->graph(), "Clip"), 1), ElementsAre(0.5f));
+}
+
 TEST(Upgrade, AttributesThatBecameInputs) {
   const Graph& clip = Upgraded(6, "g (float[N] x) => (float[N] y) { y = Clip <min = -1.0, max = 6.0> (x) }");
   EXPECT_THAT(InputOf<float>(clip, NodeOf(clip, "Clip"), 1), ElementsAre(-1));

@@ -60,6 +60,14 @@ absl::StatusOr<bool> BoolOf(const HostTensor& tensor) {
   return *tensor.data != 0;
 }
 
+// The number of a turn and the condition are scalars; a body may declare them as one element of rank 1, as
+// tf2onnx does.
+HostTensor AsDeclared(HostTensor scalar, const Graph& body, size_t input) {
+  const Type& type = body.values[body.inputs[input]].type;
+  if (type.has_shape && type.dims.size() == 1) scalar.dims = {1};
+  return scalar;
+}
+
 // A scan output's value when no turn made one: what the body declares, unknown extents being 0.
 HostTensor NoTurns(const Graph& body, size_t output, size_t axis) {
   const Type& type = body.values[body.outputs[output]].type;
@@ -88,6 +96,9 @@ absl::Status RunLoop(HostCall* call) {
   }
   const size_t carried = call->inputs.size() > 2 ? call->inputs.size() - 2 : 0;
   const Graph& body = call->bodies[0]->model().graph();
+  if (body.inputs.size() < carried + 2)
+    return absl::InvalidArgumentError(
+        absl::StrCat("its body has ", body.inputs.size(), " inputs, at least ", carried + 2, " are needed"));
   if (body.outputs.size() < carried + 1)
     return absl::InvalidArgumentError(absl::StrCat("its body has ", body.outputs.size(),
                                                    " outputs, at least ", carried + 1, " are needed"));
@@ -105,8 +116,8 @@ absl::Status RunLoop(HostCall* call) {
     if (!turn.ok()) return turn.status();
     auto going = ScalarBool(condition);
     if (!going.ok()) return going.status();
-    in[0].tensor = *std::move(turn);
-    in[1].tensor = *std::move(going);
+    in[0].tensor = AsDeclared(*std::move(turn), body, 0);
+    in[1].tensor = AsDeclared(*std::move(going), body, 1);
     in.insert(in.end(), state.begin(), state.end());
     if (absl::Status s = RunBody(*call, 0, in, &out); !s.ok()) return InFront(absl::StrCat("turn ", i), s);
     auto c = BoolOf(out[0].tensor);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/onnx/upgrade/upgrade.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -210,7 +211,52 @@ class Upgrader {
   std::unordered_map<pb::GraphProto*, Constants> constants_;
 };
 
+using Nodes = google::protobuf::RepeatedPtrField<pb::NodeProto>;
+
+// Whether a node, here or in a body, would be rewritten on the way between two opsets of its domain.
+bool AnyChanges(const Nodes& nodes, const std::string& domain, int64_t from, int64_t to) {
+  for (const auto& node : nodes) {
+    if (node.domain() == domain) {
+      // What no schema of the domain explains is a call of a function.
+      for (const int version : VersionsOf(node.op_type(), domain))
+        if (version > from && version <= to &&
+            ((version == 6 && domain.empty()) || FindAdapter(domain, node.op_type(), version) != nullptr))
+          return true;
+      const pb::OpSchema* last = FindSchema(node.op_type(), domain, to);
+      if (last != nullptr && last->deprecated()) return true;
+    }
+    for (const auto& a : node.attribute())
+      if (a.has_g() && AnyChanges(a.g().node(), domain, from, to)) return true;
+  }
+  return false;
+}
+
+template <class Part>
+pb::OperatorSetIdProto* ImportOf(Part* part, const std::string& domain) {
+  for (auto& import : *part->mutable_opset_import())
+    if (NormalDomain(import.domain()) == domain) return &import;
+  return nullptr;
+}
+
 }  // namespace
+
+void AlignFunctionOpsets(pb::ModelProto* model) {
+  for (const std::string domain : {"", "ai.onnx.ml"}) {
+    auto* own = ImportOf(model, domain);
+    int64_t newest = own != nullptr ? own->version() : 0;
+    for (auto& f : *model->mutable_functions())
+      if (auto* import = ImportOf(&f, domain)) newest = std::max(newest, import->version());
+    if (newest > NewestOpsetOf(domain)) continue;
+    if (own != nullptr && own->version() < newest) {
+      if (AnyChanges(model->graph().node(), domain, own->version(), newest)) continue;
+      own->set_version(newest);
+    }
+    for (auto& f : *model->mutable_functions())
+      if (auto* import = ImportOf(&f, domain);
+          import != nullptr && !AnyChanges(f.node(), domain, import->version(), newest))
+        import->set_version(newest);
+  }
+}
 
 absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model) {
   std::map<std::string, int64_t> from;

@@ -19,6 +19,11 @@ namespace braid::loader {
 // it the newest opset cannot say.
 absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model);
 
+// Gives the model and its functions one opset a domain, the newest that any of them imports, where that
+// changes no node of theirs: exporters put functions of one opset into models of another. A part that would
+// have to be rewritten keeps its own; if that is the graph itself, all keep theirs.
+void AlignFunctionOpsets(pb::ModelProto* model);
+
 }  // namespace braid::loader
 
 #endif  // BRAID_CORE_ONNX_UPGRADE_UPGRADE_H_

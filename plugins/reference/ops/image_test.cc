@@ -86,6 +86,18 @@ TEST(ResizeOp, LinearAndCubic) {
       {1, 1, 3, 3}, {9, 4.375f, 6.25f, 9, 8.875f, 10.75f, 9, 13.375f, 15.25f}, 1e-5);
 }
 
+// Of opset 11 alone; tf2onnx writes it in later ones. The numbers are ONNX Runtime's.
+TEST(ResizeOp, TfHalfPixelForNearest) {
+  auto resized = [](int64_t size, const char* nearest) {
+    return RunOp("Resize", {Floats32({0, 1, 2, 3, 4}), Tensor(), Tensor(), Int64s({size})},
+                 {{"coordinate_transformation_mode", "tf_half_pixel_for_nn"}, {"nearest_mode", nearest}})[0];
+  };
+  ExpectTensor<float>(resized(7, "floor"), {7}, {0, 1, 1, 2, 3, 3, 4});
+  ExpectTensor<float>(resized(2, "round_prefer_floor"), {2}, {1, 4});
+  ExpectTensor<float>(resized(7, "ceil"), {7}, {1, 2, 2, 3, 4, 4, 4});
+  ExpectTensor<float>(resized(5, "floor"), {5}, {0, 1, 2, 3, 4});
+}
+
 TEST(ResizeOp, IntegersAreRoundedAndSaturated) {
   // Half way between 0 and 255: 63.75 and 191.25; a cubic overshoots both ends.
   ExpectTensor<uint8_t>(

@@ -201,6 +201,13 @@ TEST(TreeOps, Regressor) {
   ExpectTensor<float>(regress("AVERAGE"), {3, 2}, {6.5f, 0.25f, 11, 2.75f, 6.5f, 0.25f});
   ExpectTensor<float>(regress("MIN"), {3, 2}, {2.5f, 0.25f, 1.5f, 5.25f, 2.5f, 0.25f});
   ExpectTensor<float>(regress("MAX"), {3, 2}, {10.5f, 0.25f, 20.5f, 5.25f, 10.5f, 0.25f});
+  // Leaf 1 of the first tree says 4 three times, leaf 2 says 1 and 5.
+  ExpectTensor<float>(RunMl("TreeEnsembleRegressor", {TreeSamples()},
+                            With(TwoTrees(), {{"target_treeids", Ints{0, 0, 0, 0, 0}},
+                                              {"target_nodeids", Ints{1, 1, 1, 2, 2}},
+                                              {"target_ids", Ints{0, 0, 0, 0, 0}},
+                                              {"target_weights", Floats{4, 4, 4, 1, 5}}}))[0],
+                      {3, 1}, {6, 4, 6});
 }
 
 TEST(TreeOps, Classifier) {

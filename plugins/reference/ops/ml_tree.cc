@@ -189,7 +189,11 @@ Forest NamedForest(const OpContext& op, const std::string& kind, int64_t targets
     const int64_t place = find(vote_trees[i], vote_nodes[i]);
     op.Check(place < 0, "node " + std::to_string(vote_nodes[i]) + " of tree " +
                             std::to_string(vote_trees[i]) + " votes but is no leaf");
-    forest.leaves[static_cast<size_t>(-1 - place)].push_back({vote_targets[i], weights[i]});
+    auto& leaf = forest.leaves[static_cast<size_t>(-1 - place)];
+    // Of a single target a leaf says one thing: skl2onnx writes it once a class where a regressor stands in
+    // for a classifier (the number of the leaf).
+    const bool again = targets == 1 && kind == "target" && !leaf.empty() && leaf.back().weight == weights[i];
+    if (!again) leaf.push_back({vote_targets[i], weights[i]});
   }
   return forest;
 }

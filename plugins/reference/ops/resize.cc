@@ -28,7 +28,8 @@ struct ResizedAxis {
   int64_t in = 0, out = 0;
   double scale = 1, start = 0, end = 1;
   bool Unchanged(const Settings& s) const {
-    return in == out && scale == 1 && (s.transform != "tf_crop_and_resize" || (start == 0 && end == 1));
+    return in == out && scale == 1 && s.transform != "tf_half_pixel_for_nn" &&
+           (s.transform != "tf_crop_and_resize" || (start == 0 && end == 1));
   }
 };
 
@@ -41,6 +42,8 @@ double Original(const Settings& s, const ResizedAxis& a, int64_t x_resized) {
   const double width = a.scale * in;
   if (s.transform == "align_corners") return width == 1 ? 0 : x * (in - 1) / (width - 1);
   if (s.transform == "asymmetric") return x / a.scale;
+  // Resize-11 alone has it, but tf2onnx writes it in newer opsets too.
+  if (s.transform == "tf_half_pixel_for_nn") return (x + 0.5) / a.scale;
   if (s.transform == "pytorch_half_pixel") return a.out > 1 ? (x + 0.5) / a.scale - 0.5 : 0;
   if (s.transform == "half_pixel_symmetric") return in / 2 * (1 - out / width) + (x + 0.5) / a.scale - 0.5;
   if (s.transform == "tf_crop_and_resize") {
@@ -292,7 +295,7 @@ void Resize(OpContext& op) {
   const std::string policy = op.String("keep_aspect_ratio_policy", "stretch");
   op.Check(OneOf(s.mode, {"nearest", "linear", "cubic"}), "mode '" + s.mode + "' is not known");
   op.Check(OneOf(s.transform, {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                               "asymmetric", "tf_crop_and_resize"}),
+                               "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"}),
            "coordinate_transformation_mode '" + s.transform + "' is not known");
   op.Check(OneOf(s.nearest_mode, {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}),
            "nearest_mode '" + s.nearest_mode + "' is not known");
