@@ -355,6 +355,28 @@ TEST(Model, ExpandFunctionsOnDemand) {
   EXPECT_THAT(Ops(model->graph()), ElementsAre("Gelu", "Softplus"));  // the model itself is as it was
 }
 
+TEST(Model, FunctionsHaveDefaultsForTheirAttributes) {
+  // `outer` is called without its attribute, `inner` once with outer's and once without; a body calls it too.
+  const auto model = Loaded(FromText(R"(<ir_version: 8, opset_import: ["" : 18, "local" : 1]>
+      g (float[2,3] x, bool c) => (float[2,3] y) {
+        t = local.outer(x)
+        y = If(c) <then_branch = yes () => (float[2,3] a) { a = local.inner(t) },
+                   else_branch = no () => (float[2,3] b) { b = Identity(t) }>
+      }
+      <domain: "local", opset_import: ["" : 18]> inner <alpha: float = 0.25> (a) => (b) {
+        b = LeakyRelu <alpha: float = @alpha> (a)
+      }
+      <domain: "local", opset_import: ["" : 18, "local" : 1]> outer <slope: float = 0.5> (a) => (b) {
+        c = local.inner <alpha: float = @slope> (a)
+        b = local.inner(c)
+      })"));
+  ASSERT_NE(model, nullptr);
+  std::vector<float> slopes;
+  for (const Node& node : model->graph().nodes)
+    if (node.op == "LeakyRelu") slopes.push_back(node.attribute("alpha")->f);
+  EXPECT_THAT(slopes, ElementsAre(0.5f, 0.25f));
+}
+
 TEST(Model, MinVersions) {
   const auto model = Loaded(InOpset(28, R"(g (float[2,3] x, float[2,3] z) => (float[2,3] y) {
     a = Relu(x)

@@ -97,6 +97,35 @@ void NormaliseDomains(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) 
 
 // ---- Model-local functions ----
 
+std::string FunctionId(const std::string& domain, const std::string& name, const std::string& overload) {
+  return absl::StrCat(NormalDomain(domain), ":", name, ":", overload);
+}
+
+using FunctionsById = std::map<std::string, const pb::FunctionProto*>;
+
+// Writes the attributes' default values into the calls that leave them out: the official inliner knows none.
+void GiveDefaults(const FunctionsById& functions, google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) {
+  for (auto& node : *nodes) {
+    if (const auto f = functions.find(FunctionId(node.domain(), node.op_type(), node.overload()));
+        f != functions.end())
+      for (const auto& otherwise : f->second->attribute_proto())
+        if (std::none_of(node.attribute().begin(), node.attribute().end(),
+                         [&](const pb::AttributeProto& a) { return a.name() == otherwise.name(); }))
+          *node.add_attribute() = otherwise;
+    for (auto& a : *node.mutable_attribute()) {
+      if (a.has_g()) GiveDefaults(functions, a.mutable_g()->mutable_node());
+      for (auto& g : *a.mutable_graphs()) GiveDefaults(functions, g.mutable_node());
+    }
+  }
+}
+
+void GiveDefaults(pb::ModelProto* model) {
+  FunctionsById functions;
+  for (const auto& f : model->functions()) functions[FunctionId(f.domain(), f.name(), f.overload())] = &f;
+  GiveDefaults(functions, model->mutable_graph()->mutable_node());
+  for (auto& f : *model->mutable_functions()) GiveDefaults(functions, f.mutable_node());
+}
+
 // How many nodes each function is when everything is expanded; refuses recursion and explosions before they
 // happen.
 class FunctionBudget {
@@ -104,7 +133,7 @@ class FunctionBudget {
   FunctionBudget(const pb::ModelProto& model, const ModelBudgets& budgets) : budgets_(budgets) {
     uint64_t written = Written(model.graph().node());
     for (const auto& f : model.functions()) {
-      functions_[Id(f.domain(), f.name(), f.overload())] = &f;
+      functions_[FunctionId(f.domain(), f.name(), f.overload())] = &f;
       written += Written(f.node());
     }
     most_ = std::min(budgets.nodes, budgets.expansion_nodes + written * budgets.expansion_factor);
@@ -115,7 +144,7 @@ class FunctionBudget {
     uint64_t sum = 0;
     for (const auto& node : nodes) {
       uint64_t count = 1;
-      auto f = functions_.find(Id(node.domain(), node.op_type(), node.overload()));
+      auto f = functions_.find(FunctionId(node.domain(), node.op_type(), node.overload()));
       if (f != functions_.end()) {
         auto inner = CountFunction(f->first, *f->second, depth + 1);
         if (!inner.ok()) return inner.status();
@@ -141,10 +170,6 @@ class FunctionBudget {
   }
 
  private:
-  static std::string Id(const std::string& domain, const std::string& name, const std::string& overload) {
-    return absl::StrCat(NormalDomain(domain), ":", name, ":", overload);
-  }
-
   absl::StatusOr<uint64_t> CountFunction(const std::string& id, const pb::FunctionProto& f, uint32_t depth) {
     if (auto known = counts_.find(id); known != counts_.end()) return known->second;
     if (!open_.insert(id).second) return Bad(absl::StrCat("function '", f.name(), "' calls itself"));
@@ -170,7 +195,7 @@ class FunctionBudget {
 
   const ModelBudgets& budgets_;
   uint64_t most_ = 0;
-  std::map<std::string, const pb::FunctionProto*> functions_;
+  FunctionsById functions_;
   std::map<std::string, uint64_t> counts_;
   std::set<std::string> open_;
 };
@@ -469,6 +494,7 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   if (model.functions_size() > 0) {
     const int functions = model.functions_size();
     AlignFunctionOpsets(&model);
+    GiveDefaults(&model);
     absl::Status s = Guard([&] {
       pb::inliner::InlineLocalFunctions(model, true);
       return absl::OkStatus();
