@@ -1,0 +1,1 @@
+BprobabilitiesJªèE>Ö…N?

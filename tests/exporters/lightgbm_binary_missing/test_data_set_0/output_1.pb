@@ -1,0 +1,1 @@
+BprobabilitiesJÒ&K>L6M?

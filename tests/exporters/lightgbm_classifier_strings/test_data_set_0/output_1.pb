@@ -1,0 +1,1 @@
+BprobabilitiesJò3>j<?Ø>

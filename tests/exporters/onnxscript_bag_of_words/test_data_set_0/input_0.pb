@@ -1,0 +1,1 @@
+2The cat saw a dog and the dog2nothing hereBtext

@@ -1,0 +1,1 @@
+Breturn_val1JMͥ?

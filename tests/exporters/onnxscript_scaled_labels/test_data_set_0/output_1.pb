@@ -1,0 +1,1 @@
+2right2right2rightBreturn_val1

@@ -1,0 +1,1 @@
+2rightBreturn_val1

@@ -1,0 +1,1 @@
+Breturn_val0JX0=Âñ1ÀîDN@

@@ -1,0 +1,1 @@
+2The Cat sat2	on 3 mats2okBtext

@@ -1,0 +1,1 @@
+2one!Breturn_val3

@@ -1,0 +1,1 @@
+BprobabilitiesJYÃ>p¼¹>vê‚>

@@ -1,0 +1,1 @@
+BprobabilitiesJ$YÃ>p¼¹>vê‚>ö°>v›>Ô“³>YÃ>vê‚>p¼¹>

@@ -1,0 +1,1 @@
+BprobabilitiesJ_°M?2>B•x=

@@ -1,0 +1,1 @@
+BprobabilitiesJ$_°M?2>B•x=X_–>>1?W|2>×±õ>pf=[ø>

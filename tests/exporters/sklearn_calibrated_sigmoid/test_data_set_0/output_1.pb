@@ -1,0 +1,1 @@
+BprobabilitiesJ»K6?ÔF‹>r‚<

@@ -1,0 +1,1 @@
+BprobabilitiesJмGщ>Я}=Xиф>

@@ -1,0 +1,1 @@
+BvariableJUUU•’@@333sûë@UUU•’@@

@@ -1,0 +1,1 @@
+2leftBoutput_label

@@ -1,0 +1,1 @@
+BvariableJ B/²?RN4?GQ@RN4?ºÀºÀd6j@ºÀ

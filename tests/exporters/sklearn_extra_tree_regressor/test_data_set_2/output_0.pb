@@ -1,0 +1,1 @@
+BvariableJRN4?GQ@RN4?

@@ -1,0 +1,1 @@
+BprobabilitiesJÃD?ìº^>9Žc<

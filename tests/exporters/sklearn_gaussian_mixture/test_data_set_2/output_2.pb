@@ -1,0 +1,1 @@
+Bscore_samplesJ†0Áý- À² ÊÀ

@@ -1,0 +1,1 @@
+Bscore_samplesJ bsGае═а╦╟╣ю=)╞юBфю?Ь╟юS^hа┌дю

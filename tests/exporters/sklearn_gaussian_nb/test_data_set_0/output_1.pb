@@ -1,0 +1,1 @@
+BprobabilitiesJâšm?=ü=ò-Ë:

@@ -1,0 +1,1 @@
+BprobabilitiesJR?Ã¨U>õáA>

@@ -1,0 +1,1 @@
+BprobabilitiesJ`ºìZ>"w>1|?R?Ã¨U>õáA>ÍP—>Zkß>ÙC‰>ô¤÷>l>¥¹>òúy>Ð?žÄb>òúy>Ð?žÄb>AÔ?ÄbG>7LE>x%e>	¿?cÞO>

@@ -1,0 +1,1 @@
+BprobabilitiesJ@Ü—f>	ZF?L¾?hƒÆ>ã²~>GS@?L¾?hƒÆ>ã²~>GS@?ã²~>GS@?L¾?hƒÆ>ã²~>GS@?

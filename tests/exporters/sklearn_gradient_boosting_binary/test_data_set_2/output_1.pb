@@ -1,0 +1,1 @@
+BprobabilitiesJL¾?hƒÆ>ã²~>GS@?L¾?hƒÆ>

@@ -1,0 +1,1 @@
+2right2left2middle2left2middle2middle2left2middleBlabel

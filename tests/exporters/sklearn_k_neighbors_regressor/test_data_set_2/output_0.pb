@@ -1,0 +1,1 @@
+BvariableJ‚³@ÅZ²?§pM@

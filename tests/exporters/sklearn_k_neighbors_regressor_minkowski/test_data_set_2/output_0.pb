@@ -1,0 +1,1 @@
+BvariableJ¾q@j'À?7ıT@

@@ -1,0 +1,1 @@
+2green2grey, light2red2blue2blue2green2green2grey, lightBX

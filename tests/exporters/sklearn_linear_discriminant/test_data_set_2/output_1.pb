@@ -1,0 +1,1 @@
+BprobabilitiesJ$	lz?o·±<a‹Ç8Ê-Õ>OG3>.Ñ>ˆÞ=?\R’=¶\?>

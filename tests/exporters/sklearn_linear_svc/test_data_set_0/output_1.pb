@@ -1,0 +1,1 @@
+BprobabilitiesJİj?´úÆ¾Ÿş¿

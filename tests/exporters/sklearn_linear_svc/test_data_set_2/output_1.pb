@@ -1,0 +1,1 @@
+BprobabilitiesJ$‹Í?JFΩæ”Å<¿CvæuR\øFÃ4æ2†ø>ûféøñÿø

@@ -1,0 +1,1 @@
+BprobabilitiesJÍèf?—¹È=

@@ -1,0 +1,1 @@
+BprobabilitiesJ•Û«>²Ïª>¸T©>

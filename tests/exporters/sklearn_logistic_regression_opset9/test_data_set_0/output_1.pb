@@ -1,0 +1,1 @@
+BprobabilitiesJ­\e?X*Î=ò^;

@@ -1,0 +1,1 @@
+BprobabilitiesJL %@¾Í>X?À

@@ -1,0 +1,1 @@
+2left2left2leftBlabel

@@ -1,0 +1,1 @@
+BprobabilitiesJNÀ?cÐ>Ì/?i Ç>ýM>?dƒ>

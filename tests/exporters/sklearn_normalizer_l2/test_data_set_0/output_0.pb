@@ -1,0 +1,1 @@
+BvariableJ˜C=?E1%>)v¿›cW>

@@ -1,0 +1,1 @@
+BprobabilitiesJÂq3?e™Š>t1è<

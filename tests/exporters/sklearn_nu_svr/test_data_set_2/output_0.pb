@@ -1,0 +1,1 @@
+BvariableJfT?U„K@-¸Y@

@@ -1,0 +1,1 @@
+2green2S2grey, light2S2red2S2blue2M2blue2M2green2M2green2M2grey, light2MBX

@@ -1,0 +1,1 @@
+2grey, light2S2red2S2blue2MBX

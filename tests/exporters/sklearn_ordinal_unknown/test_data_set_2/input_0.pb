@@ -1,0 +1,1 @@
+2grey, light2S2pink2S2blue2MBX

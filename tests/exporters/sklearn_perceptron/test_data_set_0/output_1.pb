@@ -1,0 +1,1 @@
+BprobabilitiesJ*i“@Ùcd¿JÅM¡

@@ -1,0 +1,1 @@
+BprobabilitiesJ$ü¬BAŽ¼™Àpw‹ÁgÞ@Hâ«À`?³?îA0H´À:OÀ

@@ -1,0 +1,1 @@
+BvariableJĞvÅ?î M@Ú£f@

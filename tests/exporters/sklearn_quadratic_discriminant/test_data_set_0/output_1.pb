@@ -1,0 +1,1 @@
+BprobabilitiesJ:≥f?lP =ê0.8

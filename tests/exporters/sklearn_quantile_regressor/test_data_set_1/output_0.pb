@@ -1,0 +1,1 @@
+BvariableJ ƒJoÀìÁ?IzO@Ïg@«–»ÀYiÚ¿4`í@ƒ¥DÀ

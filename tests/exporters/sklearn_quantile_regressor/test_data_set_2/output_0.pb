@@ -1,0 +1,1 @@
+BvariableJìÁ?IzO@Ïg@

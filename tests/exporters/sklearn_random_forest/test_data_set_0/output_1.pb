@@ -1,0 +1,2 @@
+BprobabilitiesJò‹u?0–ü<
+×#<

@@ -1,0 +1,4 @@
+BprobabilitiesJ$Ház?
+×#<
+×#<ZÆ·>˜ºl>ZÜÑ>XHH?
+×#<.¡T>

@@ -1,0 +1,1 @@
+BprobabilitiesJˆ=?Üå·¾K¥œ¿

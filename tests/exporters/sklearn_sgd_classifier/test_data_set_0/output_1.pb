@@ -1,0 +1,1 @@
+BprobabilitiesJ×şr?”P=dØ#*

@@ -1,0 +1,1 @@
+2green2SBvariable

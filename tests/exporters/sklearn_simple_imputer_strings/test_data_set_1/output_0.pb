@@ -1,0 +1,1 @@
+2green2S2grey, light2S2red2S2blue2S2blue2S2green2S2green2S2grey, light2SBvariable

@@ -1,0 +1,1 @@
+BprobabilitiesJ$7|r?,T=ê…:UXÑ>à*G>;Ë>pn4?Z\ë=˜8>

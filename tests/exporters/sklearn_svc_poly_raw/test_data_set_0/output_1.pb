@@ -1,0 +1,1 @@
+BprobabilitiesJ¢;?IB·?a9ð?

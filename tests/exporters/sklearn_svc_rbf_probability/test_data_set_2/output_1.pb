@@ -1,0 +1,1 @@
+BprobabilitiesJ$┘[?Ь╠б=ЮLЕ=Hb▄>b_Ц>V>Н>м┤R?хz=шь=

@@ -1,0 +1,1 @@
+BprobabilitiesJv@©ş?Ïˆ¾

@@ -1,0 +1,1 @@
+BvariableJrv?‚ÆE@_ŒY@

@@ -1,0 +1,1 @@
+BvariableJ ^¢H?L)Ò?0F@hTj@×OŸÀ0üOÀC%æ?«µ™À

@@ -1,0 +1,1 @@
+BvariableJL)Ò?0F@hTj@

@@ -1,0 +1,2 @@
+
+output_probability29"left"middle"right* JŸsp?J$—=JË]ê<

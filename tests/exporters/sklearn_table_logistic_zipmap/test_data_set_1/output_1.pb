@@ -1,0 +1,2 @@
+
+output_probability29"left"middle"right* JŒé?J_¡>Jf7“=29"left"middle"right* J{›K?Jæ­7=J›¦#>29"left"middle"right* Jr—g?J’‹ã<J‹aŠ=29"left"middle"right* Jœ”¥>J©­»=Jý¿?29"left"middle"right* J>]7<JŽ²w?J–ÿ­<29"left"middle"right* Jü÷8?J€>J‡à<29"left"middle"right* J?Jë²½>Jñ‡˜=29"left"middle"right* JÊÈ…=J0[:?JÜ®S>

@@ -1,0 +1,1 @@
+2grey, light2red2blueBcolour

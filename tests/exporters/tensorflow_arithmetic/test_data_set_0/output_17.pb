@@ -1,0 +1,1 @@
+BIdentity_17:0JfA?XÒY?

@@ -1,0 +1,1 @@
+2red2pink2blueBwords

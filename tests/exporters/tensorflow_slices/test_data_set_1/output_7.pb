@@ -1,0 +1,1 @@
+BIdentity_7:0JŽàv?C¹*¿––B>GVÎ>

@@ -1,0 +1,1 @@
+2yes2no2Größe2yes2no2GrößeBIdentity_3:0

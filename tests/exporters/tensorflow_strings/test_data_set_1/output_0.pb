@@ -1,0 +1,1 @@
+2noBIdentity_1:0

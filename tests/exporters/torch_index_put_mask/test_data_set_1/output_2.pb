@@ -1,0 +1,1 @@
+Bmasked_scatterJm"‚¿0äv¿0äö¿‘4>¨"q?uLw?

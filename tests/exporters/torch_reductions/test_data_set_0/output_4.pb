@@ -1,0 +1,1 @@
+Blinalg_vector_norm_1JT÷?˜**@H2@5·¿?Æ¥¼?

@@ -1,0 +1,2 @@
+Blinalg_vector_normJÒJ@–Bæ?çXý?]¾@¿ƒ
+@?°‡?

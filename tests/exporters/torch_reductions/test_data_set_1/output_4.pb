@@ -1,0 +1,1 @@
+Blinalg_vector_norm_1Jjñ@<º¼@ÇÖ@ÔÊÆ@

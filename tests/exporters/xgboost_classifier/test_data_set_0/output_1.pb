@@ -1,0 +1,1 @@
+BprobabilitiesJëÄŒ=EÔ:?zLN>

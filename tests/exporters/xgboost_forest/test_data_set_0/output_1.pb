@@ -1,0 +1,1 @@
+BprobabilitiesJˆ-î=O:b?
