@@ -170,9 +170,6 @@ register("extra_trees_regressor", regressor, ensemble.ExtraTreesRegressor(8, **S
 register("gradient_boosting", classifier, ensemble.GradientBoostingClassifier(n_estimators=5, max_depth=2, random_state=SEED))
 register("gradient_boosting_binary", classifier, ensemble.GradientBoostingClassifier(n_estimators=5, max_depth=2, random_state=SEED), labels=(CLASS > 0).astype(np.int64))
 register("gradient_boosting_regressor", regressor, ensemble.GradientBoostingRegressor(n_estimators=8, max_depth=2, random_state=SEED))
-register("hist_gradient_boosting", classifier, ensemble.HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=5, random_state=SEED))
-register("hist_gradient_boosting_binary_missing", classifier, ensemble.HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=5, random_state=SEED), labels=(CLASS > 0).astype(int), points=HOLES, fresh=FRESH_HOLES)
-register("hist_gradient_boosting_regressor", regressor, ensemble.HistGradientBoostingRegressor(max_iter=8, max_leaf_nodes=5, random_state=SEED), points=HOLES, fresh=FRESH_HOLES)
 register("ada_boost", classifier, ensemble.AdaBoostClassifier(n_estimators=5, random_state=SEED))
 register("ada_boost_regressor", regressor, ensemble.AdaBoostRegressor(n_estimators=5, random_state=SEED))
 register("bagging", classifier, ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=3), n_estimators=4, random_state=SEED))
@@ -196,7 +193,7 @@ register("decision_tree_path", decision_path)
 # Combinations of estimators
 LEARNERS = [("a", linear.LogisticRegression()), ("b", bayes.GaussianNB()), ("c", tree.DecisionTreeClassifier(**SMALL))]
 REGRESSORS = [("a", linear.LinearRegression()), ("b", tree.DecisionTreeRegressor(**SMALL))]
-register("voting_soft", classifier, ensemble.VotingClassifier(LEARNERS, voting="soft", weights=np.array([1, 2, 1])))
+register("voting_soft", classifier, ensemble.VotingClassifier(LEARNERS, voting="soft", weights=np.array([1, 2, 1]), flatten_transform=False))
 register("voting_regressor", regressor, ensemble.VotingRegressor(REGRESSORS))
 register("stacking", classifier, ensemble.StackingClassifier(LEARNERS, cv=3))
 register("stacking_regressor", regressor, ensemble.StackingRegressor(REGRESSORS, cv=3))

@@ -1,1 +1,0 @@
-BvariableJ@UUUõE	¾?UUU•’@@333sûë@UUU•’@@tÑEG‘EÀUUU•R«ý¿UUU•’@@tÑEG‘EÀ

@@ -1,1 +1,0 @@
-BvariableJUUU•’@@333sûë@UUU•’@@

@@ -1,0 +1,1 @@
+BGPcovstdJm“öÏá?

@@ -1,1 +1,0 @@
-2right2left2middle2left2middle2middle2left2middleBlabel

@@ -1,1 +1,0 @@
-2left2middle2leftBlabel

@@ -1,1 +1,0 @@
-BvariableJ¾q@j'À?7ıT@

@@ -1,1 +1,0 @@
-BprobabilitiesJ:≥f?lP =ê0.8

@@ -1,1 +1,0 @@
-BprobabilitiesJ«ªª>«ªª>«ªª>

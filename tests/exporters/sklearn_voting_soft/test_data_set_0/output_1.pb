@@ -1,0 +1,1 @@
+BprobabilitiesJœ$p?iw=òšÔ:
