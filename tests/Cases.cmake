@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# ONNX's own node cases and the real models, by `braid verify` (tools/testing/run_cases.py). The expected numbers are
+# ONNX's own node cases, exported and real models, by `braid verify` (tools/testing/run_cases.py). The expected numbers are
 # ONNX's, and ONNX Runtime's.
 
-# braid_cases(NAME CASES folder DEVICE list [AT_LEAST n] [LABEL smoke|full [sanitize]] [TIMEOUT s] [SIM json] [ARGS argument ...])
+# braid_cases(NAME CASES folder (absolute, or of the cache's cases) DEVICE list [AT_LEAST n] [LABEL smoke|full [sanitize]] [TIMEOUT s] [SIM json] [ARGS argument ...])
 # AT_LEAST is what passes today; SIM is BRAID_SIM, one device if it is left out.
 function(braid_cases name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "CASES;DEVICE;AT_LEAST;TIMEOUT;SIM" "ARGS;LABEL")
@@ -18,8 +18,9 @@ function(braid_cases name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 600)
   endif()
+  cmake_path(ABSOLUTE_PATH arg_CASES BASE_DIRECTORY "${BRAID_CACHE}/cases")
   add_test(NAME ${name} COMMAND "${Python3_EXECUTABLE}" -B "${PROJECT_SOURCE_DIR}/tools/testing/run_cases.py"
-    --braid "$<TARGET_FILE:braid_cli>" --cases "${BRAID_CACHE}/cases/${arg_CASES}" --device ${arg_DEVICE}
+    --braid "$<TARGET_FILE:braid_cli>" --cases "${arg_CASES}" --device ${arg_DEVICE}
     --at-least ${arg_AT_LEAST} -- ${arg_ARGS})
   # COST: the longest first.
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} ENVIRONMENT "BRAID_SIM=${arg_SIM}")
@@ -40,6 +41,11 @@ braid_cases(node_cases_two_sims CASES ${node_cases} DEVICE sim AT_LEAST 1874 SIM
 # What ONNX's own cases leave out (tools/models/attribute_cases.py).
 braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 2281)
 braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 2281 ARGS --placement random:1)
+# What frameworks' exporters write, answered by the frameworks (tools/models/exporters).
+set(exported "${CMAKE_CURRENT_SOURCE_DIR}/exporters")
+braid_cases(exported_reference CASES ${exported} DEVICE reference AT_LEAST 386 LABEL smoke sanitize)
+braid_cases(exported_cut CASES ${exported} DEVICE reference,sim AT_LEAST 386 ARGS --placement random:1)
+braid_cases(exported_two_sims CASES ${exported} DEVICE sim AT_LEAST 386 SIM ${two_sims} ARGS --placement random:2)
 braid_cases(models_two_sims CASES models DEVICE sim AT_LEAST 6 SIM ${two_sims} TIMEOUT 900 ARGS ${small} --placement random:2)
 braid_cases(models_reference CASES models DEVICE reference AT_LEAST 20)
 braid_cases(models_cut_small CASES models DEVICE reference,sim AT_LEAST 600 TIMEOUT 900 ARGS ${small} --placements 100)
@@ -48,6 +54,7 @@ braid_cases(models_cut_large_full CASES models DEVICE reference,sim AT_LEAST 280
 
 braid_cases(node_cases_vulkan CASES ${node_cases} DEVICE vulkan AT_LEAST 861)
 braid_cases(node_cases_vulkan_cut CASES ${node_cases} DEVICE vulkan,reference AT_LEAST 1874 ARGS ${known} --placement random:1)
+braid_cases(exported_vulkan CASES ${exported} DEVICE vulkan,reference AT_LEAST 386 TIMEOUT 900)
 braid_cases(models_vulkan CASES models DEVICE vulkan,reference AT_LEAST 20 TIMEOUT 900)
 braid_cases(models_vulkan_cut_small CASES models DEVICE vulkan,reference AT_LEAST 18 TIMEOUT 900 ARGS ${small} --placements 3)
 braid_cases(models_vulkan_cut_full CASES models DEVICE vulkan,reference AT_LEAST 600 LABEL full TIMEOUT 7200 ARGS ${small} --placements 100)

@@ -65,7 +65,10 @@ void FillInfo(const Graph& graph, ValueId v, bool has_default, graph_value_info*
   mine.name = value.name.c_str();
   mine.has_default = has_default ? 1 : 0;
   const Type* tensor = &value.type;
-  while (!tensor->is_tensor() && tensor->item != nullptr) tensor = tensor->item.get();
+  while (!tensor->is_tensor() && tensor->item != nullptr) {
+    if (tensor->kind == ValueKind::kMap) mine.key_type = tensor->element;
+    tensor = tensor->item.get();
+  }
   mine.type = tensor->element;
   mine.rank =
       tensor->has_shape ? static_cast<int32_t>(std::min<size_t>(tensor->dims.size(), GRAPH_MAX_RANK)) : -1;

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <unordered_set>
 
 #include "absl/strings/str_cat.h"
 #include "core/api/session.h"
+#include "core/graph/names.h"
+#include "core/run/tensor_blocks.h"
 
 namespace braid {
 namespace {
@@ -79,6 +83,83 @@ absl::Status CheckStrings(const void* data, uint64_t bytes, uint64_t count) {
 // Types of ONNX nest a few levels deep. What holds itself has no end.
 constexpr int kMaxNesting = 16;
 
+// A map's keys and values: as many of the one as of the other, no key twice.
+absl::Status CheckMap(const RunValue& map) {
+  if (map.items.size() != 2)
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map has two items, keys and values, not ", map.items.size()));
+  const RunValue& values = map.items[1];
+  const HostTensor& keys = map.items[0].tensor;
+  if (map.items[0].kind != ValueKind::kTensor || keys.dims.size() != 1)
+    return absl::InvalidArgumentError("a map's keys are a tensor of rank 1");
+  const uint64_t n = static_cast<uint64_t>(keys.dims[0]);
+  const bool tensor = values.kind == ValueKind::kTensor;
+  if (tensor ? values.tensor.dims != keys.dims
+             : values.kind != ValueKind::kSequence || values.items.size() != n)
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map of ", n, " keys has as many values, in a tensor of rank 1 or a sequence"));
+  std::vector<std::string_view> each;
+  if (keys.type == Element::kString) {
+    auto strings = StringsOf(keys);
+    if (!strings.ok()) return strings.status();
+    each = *std::move(strings);
+  } else if (keys.type >= Element::kUint8 && keys.type <= Element::kInt64) {
+    const size_t bytes = static_cast<size_t>(ElementBits(keys.type)) / 8;
+    for (size_t i = 0; i < n; ++i)
+      each.emplace_back(reinterpret_cast<const char*>(keys.data.get()) + i * bytes, bytes);
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map's keys are strings or integers, not ", BriefTypeName(keys.type)));
+  }
+  std::unordered_set<std::string_view> seen;
+  for (size_t i = 0; i < each.size(); ++i)
+    if (!seen.insert(each[i]).second)
+      return absl::InvalidArgumentError(absl::StrCat("key ", i, " is there twice"));
+  return absl::OkStatus();
+}
+
+// A sparse tensor's values and indices: inside the dense tensor, in ascending order.
+absl::Status CheckSparse(const RunValue& sparse) {
+  if (sparse.items.size() != 2 || sparse.items[0].kind != ValueKind::kTensor ||
+      sparse.items[1].kind != ValueKind::kTensor)
+    return absl::InvalidArgumentError("a sparse tensor has two items, the tensors of its values and indices");
+  const HostTensor& values = sparse.items[0].tensor;
+  const HostTensor& indices = sparse.items[1].tensor;
+  const std::vector<int64_t>& dims = sparse.tensor.dims;
+  if (values.type != sparse.tensor.type)
+    return absl::InvalidArgumentError(absl::StrCat("the values are ", BriefTypeName(values.type),
+                                                   ", the sparse tensor ",
+                                                   BriefTypeName(sparse.tensor.type)));
+  const int64_t rank = static_cast<int64_t>(dims.size());
+  const bool pairs = indices.dims.size() == 2;
+  if (values.dims.size() != 1 || indices.type != Element::kInt64 || indices.dims.empty() ||
+      indices.dims.size() > 2 || indices.dims[0] != values.dims[0] || (pairs && indices.dims[1] != rank))
+    return absl::InvalidArgumentError(
+        "the values have the extents [n], the indices are int64 [n] or [n, rank]");
+  auto numbers = IntsOf(indices);
+  if (!numbers.ok()) return numbers.status();
+  int64_t elements = 1, before = -1;
+  for (const int64_t d : dims) elements *= d;
+  for (size_t i = 0; i < static_cast<size_t>(values.dims[0]); ++i) {
+    int64_t at = 0;
+    bool inside = true;
+    if (pairs) {
+      for (size_t d = 0; d < dims.size(); ++d) {
+        const int64_t index = (*numbers)[i * dims.size() + d];
+        inside = inside && index >= 0 && index < dims[d];
+        at = inside ? at * dims[d] + index : 0;
+      }
+    } else {
+      at = (*numbers)[i];
+      inside = at >= 0 && at < elements;
+    }
+    if (!inside) return absl::InvalidArgumentError(absl::StrCat("index ", i, " is outside the dense tensor"));
+    if (at <= before) return absl::InvalidArgumentError(absl::StrCat("index ", i, " does not ascend"));
+    before = at;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t, int depth = 0) {
   if (depth > kMaxNesting)
     return absl::InvalidArgumentError(absl::StrCat("items are nested deeper than ", kMaxNesting, " levels"));
@@ -99,10 +180,9 @@ absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t, int depth = 0) {
     value.tensor.data = std::shared_ptr<const uint8_t>(copy, HostFree());
     return value;
   }
-  if (t.kind != GRAPH_SEQUENCE && t.kind != GRAPH_OPTIONAL)
-    return absl::UnimplementedError(
-        absl::StrCat("kind ", t.kind, " (map or sparse tensor) can't be given to a run"));
-  value.kind = t.kind == GRAPH_SEQUENCE ? ValueKind::kSequence : ValueKind::kOptional;
+  if (t.kind < 0 || t.kind > GRAPH_SPARSE_TENSOR)
+    return absl::InvalidArgumentError(absl::StrCat("kind ", t.kind, " is unknown"));
+  value.kind = static_cast<ValueKind>(t.kind);
   if (t.item_count > 0 && t.items == nullptr) return absl::InvalidArgumentError("items is NULL");
   if (t.kind == GRAPH_OPTIONAL && t.item_count > 1)
     return absl::InvalidArgumentError(absl::StrCat("an optional has one item or none, not ", t.item_count));
@@ -112,6 +192,17 @@ absl::StatusOr<RunValue> ToRunValue(const graph_tensor& t, int depth = 0) {
       return absl::Status(item.status().code(), absl::StrCat("items[", i, "]: ", item.status().message()));
     value.items.push_back(*std::move(item));
   }
+  absl::Status status = absl::OkStatus();
+  if (t.kind == GRAPH_MAP) status = CheckMap(value);
+  if (t.kind == GRAPH_SPARSE_TENSOR) {
+    auto count = CountOf(t);
+    if (!count.ok()) return count.status();
+    if (*count > INT64_MAX) return absl::InvalidArgumentError("the product of the extents overflows");
+    value.tensor.type = t.type;
+    value.tensor.dims.assign(t.dims, t.dims + t.rank);
+    status = CheckSparse(value);
+  }
+  if (!status.ok()) return status;
   return value;
 }
 
@@ -131,6 +222,11 @@ void FromValue(RunValue value, graph_tensor* t) {
       graph_tensor child = GRAPH_TENSOR_INIT;
       FromValue(std::move(item), &child);
       owner->items.push_back(child);
+    }
+    if (value.kind == ValueKind::kSparseTensor) {
+      t->type = value.tensor.type;
+      t->rank = static_cast<int32_t>(value.tensor.dims.size());
+      std::copy(value.tensor.dims.begin(), value.tensor.dims.end(), t->dims);
     }
     t->items = owner->items.data();
     t->item_count = owner->items.size();

@@ -22,6 +22,9 @@ constexpr HostOperator kOperators[] = {
     {"", "OptionalHasElement"},
     {"", "OptionalGetElement"},
     {"", "Identity", false},
+    {"ai.onnx.ml", "CastMap"},
+    {"ai.onnx.ml", "DictVectorizer"},
+    {"ai.onnx.ml", "ZipMap"},
 };
 
 }  // namespace

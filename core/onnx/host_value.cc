@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// TensorProto, SequenceProto and OptionalProto: the .pb files of ONNX test cases.
+// TensorProto, SparseTensorProto, SequenceProto, MapProto and OptionalProto: the .pb files of ONNX test
+// cases.
 #include "absl/strings/str_cat.h"
 #include "core/onnx/model.h"
 #include "core/onnx/tensor.h"
@@ -27,6 +28,113 @@ absl::StatusOr<HostValue> FromTensor(const pb::TensorProto& tensor) {
 
 absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence);
 
+absl::StatusOr<HostValue> FromSparse(const pb::SparseTensorProto& sparse) {
+  HostValue value;
+  value.name = sparse.values().name();
+  value.type.kind = ValueKind::kSparseTensor;
+  value.type.element = sparse.values().data_type();
+  value.type.has_shape = true;
+  for (int64_t d : sparse.dims()) value.type.dims.push_back({d, -1});
+  for (const pb::TensorProto* part : {&sparse.values(), &sparse.indices()}) {
+    auto item = FromTensor(*part);
+    if (!item.ok()) return item.status();
+    value.items.push_back(*std::move(item));
+  }
+  return value;
+}
+
+template <class T>
+void Append(T v, std::vector<uint8_t>* bytes) {
+  const auto* p = reinterpret_cast<const uint8_t*>(&v);
+  bytes->insert(bytes->end(), p, p + sizeof v);
+}
+
+// Keys of a map as a tensor [n].
+absl::StatusOr<HostValue> KeysOf(const pb::MapProto& map) {
+  HostValue keys;
+  keys.type.element = map.key_type();
+  keys.type.has_shape = true;
+  const bool strings = map.key_type() == Element::kString;
+  if (strings ? map.keys_size() > 0 : map.string_keys_size() > 0)
+    return absl::InvalidArgumentError("the map has keys of another type than its key_type");
+  keys.type.dims = {{strings ? map.string_keys_size() : map.keys_size(), -1}};
+  uint64_t at = static_cast<uint64_t>(map.string_keys_size()) * 16;
+  for (const std::string& key : map.string_keys()) {
+    Append(at, &keys.data);
+    Append(uint64_t{key.size()}, &keys.data);
+    at += key.size();
+  }
+  for (const std::string& key : map.string_keys()) keys.data.insert(keys.data.end(), key.begin(), key.end());
+  for (const int64_t key : map.keys()) {
+    switch (map.key_type()) {
+      case Element::kInt8:
+      case Element::kUint8:
+        Append(static_cast<uint8_t>(key), &keys.data);
+        break;
+      case Element::kInt16:
+      case Element::kUint16:
+        Append(static_cast<uint16_t>(key), &keys.data);
+        break;
+      case Element::kInt32:
+        Append(static_cast<uint32_t>(key), &keys.data);
+        break;
+      case Element::kInt64:
+        Append(key, &keys.data);
+        break;
+      default:
+        return absl::InvalidArgumentError(
+            absl::StrCat("a map's keys can't be of type ", ElementTypeName(map.key_type())));
+    }
+  }
+  return keys;
+}
+
+// Scalars as one tensor [n]; false if the items are something else.
+bool Joined(const std::vector<HostValue>& items, HostValue* out) {
+  std::vector<uint8_t> pairs, characters;
+  for (const HostValue& item : items) {
+    const int64_t count = ElementCount(item.type.dims);
+    if (!item.type.is_tensor() || item.type.element != items[0].type.element || count != 1) return false;
+    if (item.type.element != Element::kString) {
+      if (ElementBits(item.type.element) < 8) return false;
+      pairs.insert(pairs.end(), item.data.begin(), item.data.end());
+      continue;
+    }
+    Append(uint64_t{items.size() * 16 + characters.size()}, &pairs);
+    Append(uint64_t{item.data.size() - 16}, &pairs);
+    characters.insert(characters.end(), item.data.begin() + 16, item.data.end());
+  }
+  pairs.insert(pairs.end(), characters.begin(), characters.end());
+  out->type.element = items[0].type.element;
+  out->type.has_shape = true;
+  out->type.dims = {{static_cast<int64_t>(items.size()), -1}};
+  out->data = std::move(pairs);
+  return true;
+}
+
+absl::StatusOr<HostValue> FromMap(const pb::MapProto& map, ElementType value_type) {
+  HostValue value;
+  value.name = map.name();
+  value.type.kind = ValueKind::kMap;
+  value.type.element = map.key_type();
+  auto keys = KeysOf(map);
+  if (!keys.ok()) return keys.status();
+  auto values = FromSequence(map.values());
+  if (!values.ok()) return values.status();
+  HostValue joined;
+  if (values->items.empty()) {
+    joined.type.element = value_type;
+    joined.type.has_shape = true;
+    joined.type.dims = {{0, -1}};
+    values = std::move(joined);
+  } else if (Joined(values->items, &joined)) {
+    values = std::move(joined);
+  }
+  value.items.push_back(*std::move(keys));
+  value.items.push_back(*std::move(values));
+  return value;
+}
+
 absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
   HostValue value;
   value.name = optional.name();
@@ -40,6 +148,14 @@ absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
     case pb::OptionalProto::SEQUENCE:
       if (!optional.has_sequence_value()) return value;
       item = FromSequence(optional.sequence_value());
+      break;
+    case pb::OptionalProto::SPARSE_TENSOR:
+      if (!optional.has_sparse_tensor_value()) return value;
+      item = FromSparse(optional.sparse_tensor_value());
+      break;
+    case pb::OptionalProto::MAP:
+      if (!optional.has_map_value()) return value;
+      item = FromMap(optional.map_value(), Element::kFloat);
       break;
     case pb::OptionalProto::OPTIONAL:
       item = FromOptional(optional.optional_value());
@@ -66,8 +182,10 @@ absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence) {
     if (absl::Status s = add(FromSequence(t)); !s.ok()) return s;
   for (const auto& t : sequence.optional_values())
     if (absl::Status s = add(FromOptional(t)); !s.ok()) return s;
-  if (sequence.sparse_tensor_values_size() > 0 || sequence.map_values_size() > 0)
-    return absl::UnimplementedError("sequences of maps or sparse tensors can't be read");
+  for (const auto& t : sequence.sparse_tensor_values())
+    if (absl::Status s = add(FromSparse(t)); !s.ok()) return s;
+  for (const auto& t : sequence.map_values())
+    if (absl::Status s = add(FromMap(t, Element::kFloat)); !s.ok()) return s;
   return value;
 }
 
@@ -101,9 +219,18 @@ absl::StatusOr<HostValue> ParseValueProto(absl::Span<const uint8_t> bytes, const
     }
     case ValueKind::kTensor:
       return ParseTensorProto(bytes);
-    default:
-      return absl::UnimplementedError("maps and sparse tensors can't be read");
+    case ValueKind::kMap: {
+      auto proto = Parse<pb::MapProto>(bytes, "MapProto");
+      if (!proto.ok()) return proto.status();
+      return FromMap(*proto, declared.item != nullptr ? declared.item->element : Element::kFloat);
+    }
+    case ValueKind::kSparseTensor: {
+      auto proto = Parse<pb::SparseTensorProto>(bytes, "SparseTensorProto");
+      if (!proto.ok()) return proto.status();
+      return FromSparse(*proto);
+    }
   }
+  return absl::InternalError("a value of unknown kind");
 }
 
 }  // namespace braid

@@ -86,7 +86,8 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadModelMemory(absl::Span<const ui
 struct HostValue {
   Type type;                     // static
   std::vector<uint8_t> data;     // of a tensor; raw layout as Constant
-  std::vector<HostValue> items;  // of a sequence; of an optional: one, or none if empty
+  std::vector<HostValue> items;  // of a sequence; of an optional: one, or none if empty; of a map and of a
+                                 // sparse tensor: as RunValue's
   std::string name;
 };
 absl::StatusOr<HostValue> ParseTensorProto(absl::Span<const uint8_t> bytes);

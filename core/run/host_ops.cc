@@ -209,6 +209,9 @@ const std::map<std::pair<std::string_view, std::string_view>, HostOp>& Table() {
       {{"", "OptionalHasElement"}, OptionalHasElement},
       {{"", "OptionalGetElement"}, OptionalGetElement},
       {{"", "Identity"}, Identity},
+      {{"ai.onnx.ml", "CastMap"}, RunMapOp},
+      {{"ai.onnx.ml", "DictVectorizer"}, RunMapOp},
+      {{"ai.onnx.ml", "ZipMap"}, RunMapOp},
   };
   return table;
 }
@@ -218,6 +221,11 @@ const std::map<std::pair<std::string_view, std::string_view>, HostOp>& Table() {
 int64_t HostCall::Int(std::string_view name, int64_t otherwise) const {
   const Attribute* a = node.attribute(name);
   return a != nullptr ? a->i : otherwise;
+}
+
+std::string HostCall::String(std::string_view name, std::string_view otherwise) const {
+  const Attribute* a = node.attribute(name);
+  return a != nullptr ? a->s : std::string(otherwise);
 }
 
 bool HasHostOp(std::string_view domain, std::string_view op) { return Table().contains({domain, op}); }

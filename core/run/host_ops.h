@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The operators that core runs itself: control flow, and what works on sequences and optionals.
+// The operators that core runs itself: control flow, and what works on sequences, optionals and maps.
 #ifndef BRAID_CORE_RUN_HOST_OPS_H_
 #define BRAID_CORE_RUN_HOST_OPS_H_
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct HostCall {
 
   bool has(size_t i) const { return i < node.inputs.size() && node.inputs[i] != kNone; }
   int64_t Int(std::string_view name, int64_t otherwise) const;
+  std::string String(std::string_view name, std::string_view otherwise) const;
 };
 
 // Runs call->node, any of HostOperators() but If, which is Frame's own. Errors name what is wrong, the caller
@@ -37,6 +39,8 @@ bool HasHostOp(std::string_view domain, std::string_view op);
 // control_flow.cc
 absl::Status RunLoop(HostCall* call);
 absl::Status RunScan(HostCall* call);
+// map_ops.cc: ZipMap, DictVectorizer and CastMap of ai.onnx.ml
+absl::Status RunMapOp(HostCall* call);
 
 }  // namespace braid
 

@@ -26,6 +26,73 @@ std::string NameOf(ElementType type) {
   return name != nullptr ? name : absl::StrCat("type ", type);
 }
 
+absl::Status CheckDims(const Type& type, const Graph& graph, absl::Span<const int64_t> dims) {
+  if (!type.has_shape) return absl::OkStatus();
+  const auto text = [&] { return DimsText(static_cast<int32_t>(dims.size()), dims.data()); };
+  if (dims.size() != type.dims.size())
+    return absl::InvalidArgumentError(absl::StrCat("the model wants ", TypeString(type, graph.symbols),
+                                                   " (rank ", type.dims.size(), "), ", text(), " (rank ",
+                                                   dims.size(), ") was given"));
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (const int64_t d = type.dims[i].value; d >= 0 && d != dims[i])
+      return absl::InvalidArgumentError(absl::StrCat("the model wants ", TypeString(type, graph.symbols),
+                                                     ", ", text(), " was given: extent ", i, " differs"));
+  return absl::OkStatus();
+}
+
+const char* KindName(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kTensor:
+      return "a tensor";
+    case ValueKind::kSequence:
+      return "a sequence";
+    case ValueKind::kOptional:
+      return "an optional";
+    case ValueKind::kMap:
+      return "a map";
+    case ValueKind::kSparseTensor:
+      return "a sparse tensor";
+  }
+  return "?";
+}
+
+// Whether a value fits its type; the parts' own sense was seen to where it came in.
+absl::Status CheckValue(const Type& type, const Graph& graph, const RunValue& value) {
+  if (value.kind != type.kind)
+    return absl::InvalidArgumentError(absl::StrCat("the model wants ", TypeString(type, graph.symbols), ", ",
+                                                   KindName(value.kind), " was given"));
+  switch (type.kind) {
+    case ValueKind::kTensor:
+    case ValueKind::kSparseTensor:
+      if (type.element != 0 && value.tensor.type != type.element)
+        return absl::InvalidArgumentError(absl::StrCat("the model wants ", NameOf(type.element), ", ",
+                                                       NameOf(value.tensor.type), " was given"));
+      return CheckDims(type, graph, value.tensor.dims);
+    case ValueKind::kMap:
+      if (type.element != value.items[0].tensor.type)
+        return absl::InvalidArgumentError(absl::StrCat("the model wants keys of ", NameOf(type.element), ", ",
+                                                       NameOf(value.items[0].tensor.type), " was given"));
+      // Scalars lie together in one tensor.
+      if (type.item == nullptr) return absl::OkStatus();
+      if (value.items[1].kind == ValueKind::kTensor) {
+        if (!type.item->is_tensor() || type.item->element != value.items[1].tensor.type)
+          return absl::InvalidArgumentError(absl::StrCat("the model wants values of ",
+                                                         TypeString(*type.item, graph.symbols), ", ",
+                                                         NameOf(value.items[1].tensor.type), " was given"));
+        return absl::OkStatus();
+      }
+      for (const RunValue& item : value.items[1].items)
+        if (absl::Status s = CheckValue(*type.item, graph, item); !s.ok())
+          return absl::Status(s.code(), absl::StrCat("a value of the map: ", s.message()));
+      return absl::OkStatus();
+    default:
+      for (size_t i = 0; i < value.items.size() && type.item != nullptr; ++i)
+        if (absl::Status s = CheckValue(*type.item, graph, value.items[i]); !s.ok())
+          return absl::Status(s.code(), absl::StrCat("items[", i, "]: ", s.message()));
+      return absl::OkStatus();
+  }
+}
+
 // Whether an input fits what the model declares. That it is a tensor at all, with sane extents and as many
 // bytes as they need, was seen where it came in (core/api/values.cc).
 absl::Status CheckInput(const Graph& graph, size_t index, const RunInput& input) {
@@ -37,22 +104,16 @@ absl::Status CheckInput(const Graph& graph, size_t index, const RunInput& input)
   if (!type.is_tensor()) {
     if (input.value == nullptr)
       return bad("the model wants ", TypeString(type, graph.symbols), ", a tensor was given");
-    return absl::OkStatus();
+    const absl::Status status = CheckValue(type, graph, *input.value);
+    return status.ok() ? status : bad(status.message());
   }
   if (input.value != nullptr)
-    return bad("the model wants ", TypeString(type, graph.symbols), ", a value that is no tensor was given");
+    return bad("the model wants ", TypeString(type, graph.symbols), ", ", KindName(input.value->kind),
+               " was given");
   if (type.element != 0 && input.type != type.element)
     return bad("the model wants ", NameOf(type.element), ", ", NameOf(input.type), " was given");
-  if (type.has_shape) {
-    if (static_cast<size_t>(input.rank) != type.dims.size())
-      return bad("the model wants ", TypeString(type, graph.symbols), " (rank ", type.dims.size(), "), ",
-                 DimsText(input.rank, input.dims), " (rank ", input.rank, ") was given");
-    for (int32_t i = 0; i < input.rank; ++i)
-      if (int64_t d = type.dims[static_cast<size_t>(i)].value; d >= 0 && d != input.dims[i])
-        return bad("the model wants ", TypeString(type, graph.symbols), ", ",
-                   DimsText(input.rank, input.dims), " was given: extent ", i, " differs");
-  }
-  return absl::OkStatus();
+  const absl::Status status = CheckDims(type, graph, {input.dims, static_cast<size_t>(input.rank)});
+  return status.ok() ? status : bad(status.message());
 }
 
 }  // namespace

@@ -174,26 +174,42 @@ HostTensor EmptyTensor(ElementType type, std::vector<int64_t> dims) {
   return out;
 }
 
-absl::StatusOr<HostTensor> ScalarInt64(int64_t value) {
+absl::StatusOr<HostTensor> TensorOf(ElementType type, std::vector<int64_t> dims, const void* from,
+                                    uint64_t bytes) {
   HostTensor out;
-  out.type = Element::kInt64;
-  out.bytes = sizeof value;
-  auto data = Allocate(out.bytes);
-  if (data == nullptr) return OutOfMemory(out.bytes);
-  std::memcpy(data.get(), &value, sizeof value);
+  out.type = type;
+  out.dims = std::move(dims);
+  out.bytes = bytes;
+  auto data = Allocate(bytes);
+  if (data == nullptr) return OutOfMemory(bytes);
+  if (bytes > 0) std::memcpy(data.get(), from, bytes);
   out.data = std::move(data);
   return out;
 }
 
+absl::StatusOr<HostTensor> TensorOfStrings(std::vector<int64_t> dims, std::vector<std::string_view> strings) {
+  Elements elements;
+  elements.is_string = true;
+  elements.strings = std::move(strings);
+  return Pack(Element::kString, std::move(dims), elements);
+}
+
+absl::StatusOr<HostTensor> ScalarInt64(int64_t value) {
+  return TensorOf(Element::kInt64, {}, &value, sizeof value);
+}
+
 absl::StatusOr<HostTensor> ScalarBool(bool value) {
-  HostTensor out;
-  out.type = Element::kBool;
-  out.bytes = 1;
-  auto data = Allocate(1);
-  if (data == nullptr) return OutOfMemory(out.bytes);
-  *data = value ? 1 : 0;
-  out.data = std::move(data);
-  return out;
+  const uint8_t byte = value ? 1 : 0;
+  return TensorOf(Element::kBool, {}, &byte, sizeof byte);
+}
+
+absl::StatusOr<std::vector<std::string_view>> StringsOf(const HostTensor& tensor) {
+  if (tensor.type != Element::kString)
+    return absl::InvalidArgumentError(
+        absl::StrCat("a string tensor is wanted, not ", ElementTypeName(tensor.type)));
+  auto elements = Unpack(tensor);
+  if (!elements.ok()) return elements.status();
+  return std::move(elements->strings);
 }
 
 absl::StatusOr<std::vector<int64_t>> IntsOf(const HostTensor& tensor) {

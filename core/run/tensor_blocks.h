@@ -5,6 +5,7 @@
 #define BRAID_CORE_RUN_TENSOR_BLOCKS_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,12 @@ HostTensor EmptyTensor(ElementType type, std::vector<int64_t> dims);
 // One element.
 absl::StatusOr<HostTensor> ScalarInt64(int64_t value);
 absl::StatusOr<HostTensor> ScalarBool(bool value);
+// A copy of `bytes` bytes at data: the elements of a tensor of these extents, in ElementBits(type) each.
+absl::StatusOr<HostTensor> TensorOf(ElementType type, std::vector<int64_t> dims, const void* data,
+                                    uint64_t bytes);
+absl::StatusOr<HostTensor> TensorOfStrings(std::vector<int64_t> dims, std::vector<std::string_view> strings);
+// Views of a string tensor's elements.
+absl::StatusOr<std::vector<std::string_view>> StringsOf(const HostTensor& tensor);
 // The elements of an integer tensor (INT32 or INT64).
 absl::StatusOr<std::vector<int64_t>> IntsOf(const HostTensor& tensor);
 

@@ -31,7 +31,9 @@ struct HostTensor {
   uint64_t bytes = 0;
 };
 
-// A tensor, a sequence (items), or an optional (no item: it has none).
+// A tensor, a sequence (items), an optional (no item: it has none), a map (two items: the keys, a tensor [n],
+// and the values, a tensor [n] or a sequence of n), or a sparse tensor (the dense one's type and dims in
+// `tensor`, two items: values [n], and indices [n] or [n, rank]).
 struct RunValue {
   ValueKind kind = ValueKind::kTensor;
   HostTensor tensor;

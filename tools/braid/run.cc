@@ -25,19 +25,61 @@ std::string FileNameOf(std::string output) {
   return output + ".npy";
 }
 
-// The first numbers of a tensor.
+constexpr uint64_t kShown = 6;
+
+// The first numbers of a tensor, the first items of what has such.
 std::string Preview(const HostData& data) {
-  if (data.kind != GRAPH_TENSOR) return fmt::format("{} items", data.items.size());
-  constexpr uint64_t kShown = 6;
+  if (data.kind == GRAPH_MAP) {
+    const HostData& keys = data.items[0];
+    const HostData& values = data.items[1];
+    std::string text;
+    for (uint64_t i = 0; i < std::min(kShown, ElementCount(keys)); ++i)
+      text += (i > 0 ? ", " : "") + ElementText(keys, i) + ": " +
+              (values.kind == GRAPH_TENSOR ? ElementText(values, i) : Preview(values.items[i]));
+    return "{" + text + (ElementCount(keys) > kShown ? ", ...}" : "}");
+  }
+  if (data.kind == GRAPH_SPARSE_TENSOR)
+    return fmt::format("{} values: {}", ElementCount(data.items[0]), Preview(data.items[0]));
+  if (data.kind != GRAPH_TENSOR) {
+    std::string text = fmt::format("{} item{}", data.items.size(), data.items.size() == 1 ? "" : "s");
+    for (uint64_t i = 0; i < std::min(kShown, uint64_t{data.items.size()}); ++i)
+      text += (i > 0 ? "; " : ": ") + Preview(data.items[i]);
+    return text + (data.items.size() > kShown ? "; ..." : "");
+  }
   std::string text;
   for (uint64_t i = 0; i < std::min(kShown, ElementCount(data)); ++i)
     text += (i > 0 ? " " : "") + ElementText(data, i);
   return text + (ElementCount(data) > kShown ? " ..." : "");
 }
 
+std::string TypeOf(const HostData& data) {
+  switch (data.kind) {
+    case GRAPH_SEQUENCE:
+      return "sequence";
+    case GRAPH_OPTIONAL:
+      return "optional";
+    case GRAPH_MAP:
+      return fmt::format("map({},{})", TypeText(data.items[0].type), TypeOf(data.items[1]));
+    case GRAPH_SPARSE_TENSOR:
+      return "sparse " + TypeText(data.type);
+    default:
+      return TypeText(data.type);
+  }
+}
+
+std::string Extents(const HostData& data) {
+  const bool has = data.kind == GRAPH_TENSOR || data.kind == GRAPH_SPARSE_TENSOR;
+  return has ? fmt::format("[{}]", fmt::join(data.dims, ",")) : "";
+}
+
 void Write(const HostData& data, const std::filesystem::path& folder, const std::string& name) {
   if (data.kind == GRAPH_TENSOR) return WriteNpy((folder / FileNameOf(name)).string(), data);
-  for (size_t i = 0; i < data.items.size(); ++i) Write(data.items[i], folder, fmt::format("{}.{}", name, i));
+  for (size_t i = 0; i < data.items.size(); ++i) {
+    const std::string part = data.kind == GRAPH_MAP             ? (i == 0 ? "keys" : "values")
+                             : data.kind == GRAPH_SPARSE_TENSOR ? (i == 0 ? "values" : "indices")
+                                                                : std::to_string(i);
+    Write(data.items[i], folder, fmt::format("{}.{}", name, part));
+  }
 }
 
 int Run(const Options& options) {
@@ -63,15 +105,15 @@ int Run(const Options& options) {
     for (const auto* list : {&inputs, &outputs}) {
       auto& entry = json[list == &inputs ? "inputs" : "outputs"] = nlohmann::json::array();
       for (const HostData& t : *list)
-        entry.push_back({{"name", t.name}, {"type", TypeText(t.type)}, {"shape", t.dims}});
+        entry.push_back({{"name", t.name}, {"type", TypeOf(t)}, {"shape", t.dims}});
     }
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return kDone;
   }
   for (const HostData& t : inputs)
-    fmt::print("input  {} {}[{}]: {}\n", t.name, TypeText(t.type), fmt::join(t.dims, ","), Preview(t));
+    fmt::print("input  {} {}{}: {}\n", t.name, TypeOf(t), Extents(t), Preview(t));
   for (const HostData& t : outputs)
-    fmt::print("output {} {}[{}]: {}\n", t.name, TypeText(t.type), fmt::join(t.dims, ","), Preview(t));
+    fmt::print("output {} {}{}: {}\n", t.name, TypeOf(t), Extents(t), Preview(t));
   fmt::print("first run {:.2f} ms", ms[0]);
   if (ms.size() > 1) {
     std::sort(ms.begin() + 1, ms.end());

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include "core/graph/graph.h"
@@ -99,6 +100,45 @@ std::string Coordinates(const std::vector<int64_t>& dims, uint64_t index) {
   return "[" + out;
 }
 
+// One value of a map, as an item of its own.
+HostData ValueAt(const HostData& values, size_t i) {
+  if (values.kind != GRAPH_TENSOR) return values.items[i];
+  HostData one;
+  one.type = values.type;
+  if (values.type == GRAPH_STRING) {
+    const std::string text = StringAt(values, i);
+    const uint64_t pair[2] = {16, text.size()};
+    one.bytes.assign(reinterpret_cast<const uint8_t*>(pair), reinterpret_cast<const uint8_t*>(pair) + 16);
+    one.bytes.insert(one.bytes.end(), text.begin(), text.end());
+  } else {
+    const size_t bytes = static_cast<size_t>(ElementBits(values.type)) / 8;
+    one.bytes.assign(values.bytes.begin() + static_cast<long>(i * bytes),
+                     values.bytes.begin() + static_cast<long>((i + 1) * bytes));
+  }
+  return one;
+}
+
+// Maps have no order.
+std::string CompareMaps(const HostData& got, const HostData& want, double rtol, double atol) {
+  if (got.items[0].type != want.items[0].type)
+    return fmt::format("has keys of type {}, not {}", TypeText(got.items[0].type),
+                       TypeText(want.items[0].type));
+  const uint64_t count = ElementCount(got.items[0]);
+  if (count != ElementCount(want.items[0]))
+    return fmt::format("has {} keys, not {}", count, ElementCount(want.items[0]));
+  std::map<std::string, uint64_t> at;
+  for (uint64_t i = 0; i < count; ++i) at.emplace(ElementText(got.items[0], i), i);
+  for (uint64_t i = 0; i < count; ++i) {
+    const std::string key = ElementText(want.items[0], i);
+    const auto found = at.find(key);
+    if (found == at.end()) return fmt::format("has no key {}", key);
+    const std::string text =
+        Compare(ValueAt(got.items[1], found->second), ValueAt(want.items[1], i), rtol, atol);
+    if (!text.empty()) return fmt::format("key {}: {}", key, text);
+  }
+  return "";
+}
+
 }  // namespace
 
 graph_tensor Borrow(const HostData& data, std::vector<std::unique_ptr<std::vector<graph_tensor>>>& items) {
@@ -126,6 +166,7 @@ HostData CopyOf(const graph_tensor& t) {
   HostData out;
   out.kind = t.kind;
   out.type = t.type;
+  if (t.kind == GRAPH_SPARSE_TENSOR) out.dims.assign(t.dims, t.dims + t.rank);
   if (t.kind == GRAPH_TENSOR) {
     out.dims.assign(t.dims, t.dims + t.rank);
     out.bytes.assign(static_cast<const uint8_t*>(t.data), static_cast<const uint8_t*>(t.data) + t.bytes);
@@ -152,13 +193,11 @@ std::string ReadFile(const std::string& path) {
 HostData ReadPb(const std::string& path, const graph_value_info& info) {
   const std::string file = ReadFile(path);
   const std::vector<uint8_t> bytes(file.begin(), file.end());
+  // What lies deeper, the file tells itself.
   Type declared;
   declared.kind = static_cast<ValueKind>(info.kind);
-  declared.element = info.type;
-  if (info.kind != GRAPH_TENSOR) {
-    declared.item = std::make_shared<Type>();
-    declared.item->element = info.type;
-  }
+  declared.item = std::make_shared<Type>();
+  declared.item->element = info.type;
   auto value = ParseValueProto(bytes, declared);
   if (!value.ok()) throw UsageError(path + ": " + std::string(value.status().message()));
   HostData data = FromHostValue(*value);
@@ -250,10 +289,12 @@ std::string InfoText(const graph_value_info& info) {
                                   : symbol != nullptr && *symbol != 0 ? symbol
                                                                       : "?");
   }
-  std::string tensor = TypeText(info.type) + "[" + (info.rank < 0 ? "..." : dims) + "]";
-  return info.kind == GRAPH_SEQUENCE   ? "sequence(" + tensor + ")"
-         : info.kind == GRAPH_OPTIONAL ? "optional(" + tensor + ")"
-                                       : tensor;
+  std::string text = TypeText(info.type) + "[" + (info.rank < 0 ? "..." : dims) + "]";
+  if (info.kind == GRAPH_SPARSE_TENSOR) text = "sparse " + text;
+  if (info.key_type != 0) text = "map(" + TypeText(info.key_type) + "," + text + ")";
+  if (info.kind == GRAPH_SEQUENCE) text = "sequence(" + text + ")";
+  if (info.kind == GRAPH_OPTIONAL) text = "optional(" + text + ")";
+  return text;
 }
 
 uint64_t BytesOf(int32_t type, const std::vector<int64_t>& dims) {
@@ -304,6 +345,9 @@ std::string ElementText(const HostData& d, uint64_t i) {
 
 std::string Compare(const HostData& got, const HostData& want, double rtol, double atol) {
   if (got.kind != want.kind) return fmt::format("is of kind {}, not {}", got.kind, want.kind);
+  if (got.kind == GRAPH_MAP) return CompareMaps(got, want, rtol, atol);
+  if (got.kind == GRAPH_SPARSE_TENSOR && got.dims != want.dims)
+    return fmt::format("has shape {}, not {}", ShapeText(got.dims), ShapeText(want.dims));
   if (got.kind != GRAPH_TENSOR) {
     if (got.items.size() != want.items.size())
       return fmt::format("has {} items, not {}", got.items.size(), want.items.size());

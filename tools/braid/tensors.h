@@ -13,7 +13,7 @@
 
 namespace braid::cli {
 
-// A value in host memory: a tensor, a sequence or an optional.
+// A value in host memory, in the parts that graph_tensor has.
 struct HostData {
   int32_t kind = GRAPH_TENSOR;
   int32_t type = 0;

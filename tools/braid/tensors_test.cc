@@ -149,6 +149,26 @@ TEST(Compare, StringsEmptyTensorsAndSequences) {
   EXPECT_NE(Compare(list.items[0], list, 0, 0), "");
 }
 
+TEST(Compare, MapsHaveNoOrder) {
+  const auto map = [](HostData keys, HostData values) {
+    HostData out;
+    out.kind = GRAPH_MAP;
+    out.items = {std::move(keys), std::move(values)};
+    return out;
+  };
+  const HostData a = map(Strings({"x", "y"}), Of<float>(GRAPH_FLOAT, {1, 2}, {2}));
+  EXPECT_EQ(Compare(map(Strings({"y", "x"}), Of<float>(GRAPH_FLOAT, {2, 1}, {2})), a, 0, 0), "");
+  EXPECT_EQ(Compare(map(Strings({"y", "x"}), Of<float>(GRAPH_FLOAT, {1, 2}, {2})), a, 0, 0),
+            "key \"x\": [] is 2, not 1");
+  EXPECT_EQ(Compare(map(Strings({"y", "z"}), Of<float>(GRAPH_FLOAT, {2, 1}, {2})), a, 0, 0),
+            "has no key \"x\"");
+  EXPECT_EQ(Compare(map(Strings({"y"}), Of<float>(GRAPH_FLOAT, {2}, {1})), a, 0, 0), "has 1 keys, not 2");
+  EXPECT_THAT(Compare(map(Of<int64_t>(GRAPH_INT64, {1, 2}, {2}), a.items[1]), a, 0, 0),
+              HasSubstr("keys of type int64, not string"));
+  const HostData texts = map(Of<int64_t>(GRAPH_INT64, {1, 2}, {2}), Strings({"one", ""}));
+  EXPECT_EQ(Compare(map(Of<int64_t>(GRAPH_INT64, {2, 1}, {2}), Strings({"", "one"})), texts, 0, 0), "");
+}
+
 TEST(Tensors, BytesAreCheckedAndFilesSayWhy) {
   EXPECT_EQ(BytesOf(GRAPH_FLOAT, {2, 3}), 24u);
   EXPECT_EQ(BytesOf(GRAPH_INT4, {3}), 2u);

@@ -74,15 +74,18 @@ enum { GRAPH_TENSOR = 0, GRAPH_SEQUENCE = 1, GRAPH_OPTIONAL = 2, GRAPH_MAP = 3, 
 
 typedef struct graph_buffer graph_buffer;
 
-/* A tensor, or a sequence or optional of such.
+/* A tensor, or a sequence or optional of such, a map, or a sparse tensor.
  * Elements are little-endian and row-major; types below a byte are packed, first element in the low bits. A string tensor is an array of pairs
  * of uint64 (offset from `data`, length) followed by the characters.
+ * A map has two items: its keys, a tensor [n] of strings or integers, none twice; and its values, a tensor [n], or a sequence of n
+ * where they are no scalars. A sparse tensor has the type, rank and dims of the dense one, and two items: its values, a tensor [n], and
+ * their indices as int64, [n] into the flattened tensor or [n, rank], in ascending order.
  * As an input: `type`, `rank`, `dims` and `data` + `bytes` (or `buffer` + `offset`), borrowed until the run has ended.
  * As an output: with `data` (or `buffer`) the result is written there, `bytes` being the room; with NULL, Braid allocates, and
  * graph_tensor_release gives it back. type, rank, dims and bytes (of the result) are filled in. */
 typedef struct graph_tensor {
   uint32_t size;
-  int32_t kind;           /* GRAPH_TENSOR, or GRAPH_SEQUENCE / GRAPH_OPTIONAL with items */
+  int32_t kind;           /* GRAPH_TENSOR; all others have items */
   const char* name;       /* of the graph's input or output; NULL: by position */
   int32_t type;
   int32_t rank;
@@ -92,7 +95,7 @@ typedef struct graph_tensor {
   uint64_t bytes;
   graph_buffer* buffer;   /* device memory instead of data */
   uint64_t offset;        /* in the buffer: a multiple of graph_device_info.alignment */
-  struct graph_tensor* items; /* of a sequence, or of an optional: one or none */
+  struct graph_tensor* items; /* of a sequence; of an optional: one or none; of a map: keys, values; of a sparse tensor: values, indices */
   uint64_t item_count;
   void* owner;            /* Braid's; not NULL where graph_tensor_release has something to free */
 } graph_tensor;
@@ -144,12 +147,12 @@ typedef struct graph_value_info {
   uint32_t size;
   int32_t kind;
   const char* name;
-  int32_t type;            /* of the tensor, or of a sequence's or optional's tensors */
+  int32_t type;            /* of the tensor, of a sequence's or optional's tensors, of a map's values */
   int32_t rank;            /* -1: not known */
   int64_t dims[GRAPH_MAX_RANK];                /* -1: not known before the run */
   const char* symbols[GRAPH_MAX_RANK];         /* name of an unknown extent, "" or NULL if it has none */
   int32_t has_default;     /* an input that may be left out: the model has a value for it */
-  uint32_t reserved;
+  int32_t key_type;        /* of a map, or of a sequence's or optional's maps; else 0 */
 } graph_value_info;
 
 #define GRAPH_VALUE_INFO_INIT {sizeof(graph_value_info), 0, 0, 0, 0, {0}, {0}, 0, 0}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every kind of value as a graph's input, output and inside, by graph.h: tensors of any extent, strings,
+// sequences, optionals, maps, sparse tensors; control flow and functions around them. Results are worked out
+// by hand from the operators' specifications.
+#include <braid/graph.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/model.h"
+
+namespace braid::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kHeader[] = R"(<ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 4]> )";
+
+// A value and the memory that it lies in.
+class Made {
+ public:
+  template <class T>
+  static Made Tensor(int32_t type, std::vector<int64_t> dims, std::vector<T> elements) {
+    Made made;
+    made.Dims(type, dims);
+    made.data_.resize(elements.size() * sizeof(T) + 1);
+    if (!elements.empty()) std::memcpy(made.data_.data(), elements.data(), elements.size() * sizeof(T));
+    made.t_.bytes = elements.size() * sizeof(T);
+    return made;
+  }
+  static Made Strings(std::vector<int64_t> dims, const std::vector<std::string>& elements) {
+    Made made;
+    made.Dims(GRAPH_STRING, dims);
+    uint64_t at = elements.size() * 16;
+    for (const std::string& s : elements) {
+      const uint64_t pair[2] = {at, s.size()};
+      const auto* p = reinterpret_cast<const uint8_t*>(pair);
+      made.data_.insert(made.data_.end(), p, p + 16);
+      at += s.size();
+    }
+    for (const std::string& s : elements) made.data_.insert(made.data_.end(), s.begin(), s.end());
+    made.t_.bytes = made.data_.size();
+    made.data_.push_back(0);
+    return made;
+  }
+  static Made Of(int32_t kind, std::vector<Made> items) {
+    Made made;
+    made.t_.kind = kind;
+    made.items_ = std::move(items);
+    return made;
+  }
+  static Made Sparse(int32_t type, std::vector<int64_t> dims, Made values, Made indices) {
+    Made made = Of(GRAPH_SPARSE_TENSOR, {std::move(values), std::move(indices)});
+    made.Dims(type, dims);
+    return made;
+  }
+  // Borrows from this, which must stay.
+  graph_tensor Borrow() {
+    graph_tensor t = t_;
+    if (t.kind == GRAPH_TENSOR) t.data = data_.data();
+    borrowed_.clear();
+    for (Made& item : items_) borrowed_.push_back(item.Borrow());
+    t.items = borrowed_.data();
+    t.item_count = borrowed_.size();
+    return t;
+  }
+
+ private:
+  void Dims(int32_t type, const std::vector<int64_t>& dims) {
+    t_.type = type;
+    t_.rank = static_cast<int32_t>(dims.size());
+    std::copy(dims.begin(), dims.end(), t_.dims);
+  }
+  graph_tensor t_ = GRAPH_TENSOR_INIT;
+  std::vector<uint8_t> data_;
+  std::vector<Made> items_;
+  std::vector<graph_tensor> borrowed_;
+};
+
+Made F(std::vector<float> v) { return Made::Tensor(GRAPH_FLOAT, {static_cast<int64_t>(v.size())}, v); }
+Made F(std::vector<int64_t> dims, std::vector<float> v) { return Made::Tensor(GRAPH_FLOAT, dims, v); }
+Made I(std::vector<int64_t> v) { return Made::Tensor(GRAPH_INT64, {static_cast<int64_t>(v.size())}, v); }
+Made Scalar(int64_t v) { return Made::Tensor(GRAPH_INT64, {}, std::vector<int64_t>{v}); }
+Made True(bool v) { return Made::Tensor(GRAPH_BOOL, {}, std::vector<uint8_t>{v}); }
+Made S(std::vector<std::string> v) { return Made::Strings({static_cast<int64_t>(v.size())}, v); }
+Made Sequence(std::vector<Made> items) { return Made::Of(GRAPH_SEQUENCE, std::move(items)); }
+Made Optional(std::vector<Made> items) { return Made::Of(GRAPH_OPTIONAL, std::move(items)); }
+Made Map(Made keys, Made values) { return Made::Of(GRAPH_MAP, {std::move(keys), std::move(values)}); }
+
+// "float32[2]{1,2}", "({...} ...)" for a sequence, "?(...)" for an optional, "{keys: values}",
+// "sparse[3]...".
+std::string Text(const graph_tensor& t) {
+  std::string text;
+  const auto items = [&] {
+    for (uint64_t i = 0; i < t.item_count; ++i) text += (i > 0 ? " " : "") + Text(t.items[i]);
+  };
+  if (t.kind == GRAPH_SEQUENCE || t.kind == GRAPH_OPTIONAL) {
+    text = t.kind == GRAPH_SEQUENCE ? "(" : "?(";
+    items();
+    return text + ")";
+  }
+  if (t.kind == GRAPH_MAP) {
+    items();
+    return "map{" + text + "}";
+  }
+  std::string dims;
+  for (int32_t i = 0; i < t.rank; ++i) dims += (i > 0 ? "," : "") + std::to_string(t.dims[i]);
+  if (t.kind == GRAPH_SPARSE_TENSOR) {
+    items();
+    return "sparse[" + dims + "]{" + text + "}";
+  }
+  int64_t count = 1;
+  for (int32_t i = 0; i < t.rank; ++i) count *= t.dims[i];
+  for (int64_t i = 0; i < count; ++i) {
+    if (i > 0) text += ",";
+    const auto load = [&](auto v) {
+      std::memcpy(&v, static_cast<const uint8_t*>(t.data) + static_cast<size_t>(i) * sizeof v, sizeof v);
+      return v;
+    };
+    if (t.type == GRAPH_STRING) {
+      struct Pair {
+        uint64_t at, length;
+      };
+      const Pair pair = load(Pair());
+      text += std::string(static_cast<const char*>(t.data) + pair.at, pair.length);
+    } else if (t.type == GRAPH_FLOAT) {
+      char number[32];
+      std::snprintf(number, sizeof number, "%g", static_cast<double>(load(0.0f)));
+      text += number;
+    } else if (t.type == GRAPH_INT64) {
+      text += std::to_string(load(int64_t{0}));
+    } else if (t.type == GRAPH_BOOL) {
+      text += load(uint8_t{0}) != 0 ? "true" : "false";
+    } else {
+      text += "?";
+    }
+  }
+  return std::string(graph_type_name(t.type)) + "[" + dims + "]{" + text + "}";
+}
+
+class Values : public ::testing::TestWithParam<const char*> {
+ public:
+  static void SetUpTestSuite() { setenv("BRAID_SIM", "1", 0); }
+
+  // What the model's outputs are, one text each, or the error.
+  static std::string Run(const std::string& model, std::vector<Made> inputs, std::string header = kHeader) {
+    GraphPtr graph = Load(header + model, GetParam(), "random:1");
+    if (graph == nullptr) return "not loaded";
+    std::vector<graph_tensor> in, out(graph_outputs(graph.get(), nullptr, 0), graph_tensor GRAPH_TENSOR_INIT);
+    for (Made& made : inputs) in.push_back(made.Borrow());
+    if (graph_run(graph.get(), in.data(), static_cast<uint32_t>(in.size()), out.data(),
+                  static_cast<uint32_t>(out.size())) != GRAPH_OK)
+      return graph_last_error();
+    std::string text;
+    for (graph_tensor& t : out) {
+      text += (text.empty() ? "" : " ") + Text(t);
+      graph_tensor_release(&t);
+      EXPECT_EQ(t.items, nullptr);
+    }
+    return text;
+  }
+};
+
+// ---- Maps ----
+
+TEST_P(Values, MapsComeOut) {
+  EXPECT_EQ(Run(R"(g (float[N,2] x) => (seq(map(string,float)) y) {
+      t = Neg(x)
+      y = ai.onnx.ml.ZipMap <classlabels_strings = ["a", "b"]> (t)
+    })",
+                {F({2, 2}, {1, 2, 3, 4})}),
+            "(map{string[2]{a,b} float32[2]{-1,-2}} map{string[2]{a,b} float32[2]{-3,-4}})");
+  EXPECT_EQ(Run(R"(g (float[N,2] x) => (seq(map(int64,float)) y) {
+      y = ai.onnx.ml.ZipMap <classlabels_int64s = [7, 5]> (x)
+    })",
+                {F({0, 2}, {})}),
+            "()");
+}
+
+TEST_P(Values, MapsGoIn) {
+  const char* kVectorizer = R"(g (map(string,float) m) => (float[1,N] y) {
+      v = ai.onnx.ml.DictVectorizer <string_vocabulary = ["b", "a", "c"]> (m)
+      y = Neg(v)
+    })";
+  EXPECT_EQ(Run(kVectorizer, {Map(S({"a", "b"}), F({1, 2}))}), "float32[1,3]{-2,-1,-0}");
+  EXPECT_EQ(Run(kVectorizer, {Map(S({}), F(std::vector<float>{}))}), "float32[1,3]{-0,-0,-0}");
+  EXPECT_EQ(Run(R"(g (map(int64,string) m) => (int64[1,N] y) {
+      y = ai.onnx.ml.CastMap <cast_to = "TO_INT64"> (m)
+    })",
+                {Map(I({4, -3}), S({"12", "-7"}))}),
+            "int64[1,2]{-7,12}");
+  EXPECT_THAT(Run(kVectorizer, {Map(I({1}), F({1}))}),
+              HasSubstr("input 'm': the model wants keys of string, int64"));
+  EXPECT_THAT(Run(kVectorizer, {Map(S({"a"}), I({1}))}),
+              HasSubstr("input 'm': the model wants values of float"));
+  EXPECT_THAT(Run(kVectorizer, {Map(S({"a", "a"}), F({1, 2}))}),
+              HasSubstr("input 'm': key 1 is there twice"));
+  EXPECT_THAT(Run(kVectorizer, {Map(S({"a", "b"}), F({1}))}),
+              HasSubstr("a map of 2 keys has as many values"));
+  EXPECT_THAT(Run(kVectorizer, {Made::Of(GRAPH_MAP, {S({"a"})})}), HasSubstr("keys and values, not 1"));
+  EXPECT_THAT(Run(kVectorizer, {Map(F({1}), F({1}))}), HasSubstr("strings or integers"));
+  EXPECT_THAT(Run(kVectorizer, {Sequence({})}), HasSubstr("a sequence was given"));
+  EXPECT_THAT(Run(kVectorizer, {F({1})}), HasSubstr("a tensor was given"));
+}
+
+TEST_P(Values, MapsPassThrough) {
+  EXPECT_EQ(Run("g (map(int64,float) m, float[N] x) => (map(int64,float) m, float[N] y) { y = Neg(x) }",
+                {Map(I({4, 2}), F({1, 2})), F({1})}),
+            "map{int64[2]{4,2} float32[2]{1,2}} float32[1]{-1}");
+  EXPECT_EQ(
+      Run("g (seq(map(int64,float)) m, float[N] x) => (seq(map(int64,float)) m, float[N] y) { y = Neg(x) }",
+          {Sequence({Map(I({4}), F({1})), Map(I({}), F(std::vector<float>{}))}), F({1})}),
+      "(map{int64[1]{4} float32[1]{1}} map{int64[0]{} float32[0]{}}) float32[1]{-1}");
+}
+
+TEST(ValuesTest, MapsAreDescribed) {
+  GraphPtr graph =
+      Load(std::string(kHeader) + R"(g (float[N,2] x, map(string, int64) m) => (seq(map(int64,float)) y) {
+      y = ai.onnx.ml.ZipMap <classlabels_int64s = [7, 5]> (x)
+    })");
+  graph_value_info in[2] = {GRAPH_VALUE_INFO_INIT, GRAPH_VALUE_INFO_INIT}, out = GRAPH_VALUE_INFO_INIT;
+  ASSERT_EQ(graph_inputs(graph.get(), in, 2), 2u);
+  ASSERT_EQ(graph_outputs(graph.get(), &out, 1), 1u);
+  EXPECT_EQ(in[0].key_type, 0);
+  EXPECT_EQ(in[1].kind, GRAPH_MAP);
+  EXPECT_EQ(in[1].key_type, GRAPH_STRING);
+  EXPECT_EQ(in[1].type, GRAPH_INT64);
+  EXPECT_EQ(out.kind, GRAPH_SEQUENCE);
+  EXPECT_EQ(out.key_type, GRAPH_INT64);
+  EXPECT_EQ(out.type, GRAPH_FLOAT);
+}
+
+// ---- Sparse tensors ----
+
+TEST_P(Values, SparseTensorsPassThrough) {
+  const char* kModel =
+      "g (sparse_tensor(float[3,4]) s, float[N] x) => (sparse_tensor(float[3,4]) s, float[N] y) { y = Neg(x) "
+      "}";
+  EXPECT_EQ(Run(kModel, {Made::Sparse(GRAPH_FLOAT, {3, 4}, F({5, 6}), I({1, 11})), F({1})}),
+            "sparse[3,4]{float32[2]{5,6} int64[2]{1,11}} float32[1]{-1}");
+  const Made pairs = Made::Tensor<int64_t>(GRAPH_INT64, {2, 2}, {0, 1, 2, 3});
+  EXPECT_EQ(Run(kModel, {Made::Sparse(GRAPH_FLOAT, {3, 4}, F({5, 6}), pairs), F({1})}),
+            "sparse[3,4]{float32[2]{5,6} int64[2,2]{0,1,2,3}} float32[1]{-1}");
+  const auto error = [&](Made sparse) { return Run(kModel, {std::move(sparse), F({1})}); };
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {3, 4}, F({5, 6}), I({1, 12}))),
+              HasSubstr("input 's': index 1 is outside"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {3, 4}, F({5, 6}), I({1, 1}))),
+              HasSubstr("index 1 does not ascend"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {3, 4}, F({5, 6}), I({1}))), HasSubstr("[n] or [n, rank]"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {4, 4}, F({5}), I({1}))), HasSubstr("extent 0 differs"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_INT64, {3, 4}, I({5}), I({1}))), HasSubstr("int64 was given"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {3, 4}, I({5}), I({1}))), HasSubstr("the values are int64"));
+  EXPECT_THAT(error(Made::Sparse(GRAPH_FLOAT, {INT64_MAX, 4}, F({5}), I({1}))), HasSubstr("overflows"));
+  EXPECT_THAT(error(Made::Of(GRAPH_SPARSE_TENSOR, {F({5})})), HasSubstr("two items"));
+}
+
+// ---- Sequences ----
+
+TEST_P(Values, Sequences) {
+  EXPECT_EQ(Run(R"(g (seq(float[N]) s, float[M] x, int64 at) => (seq(float[N]) y, int64 n, float[K] z) {
+      t = Neg(x)
+      y = SequenceInsert(s, t, at)
+      n = SequenceLength(y)
+      z = SequenceAt(y, at)
+    })",
+                {Sequence({F({1}), F({2, 3})}), F({4}), Scalar(1)}),
+            "(float32[1]{1} float32[1]{-4} float32[2]{2,3}) int64[]{3} float32[1]{-4}");
+  EXPECT_EQ(Run(R"(g (seq(string[N]) s) => (string[M] y, seq(string[N]) z) {
+      y = ConcatFromSequence <axis = 0> (s)
+      z = SequenceErase(s)
+    })",
+                {Sequence({S({"a", ""}), S({"bc"})})}),
+            "string[3]{a,,bc} (string[2]{a,})");
+  EXPECT_EQ(Run(R"(g (float[N,2] x) => (seq(float[2]) y) { y = SplitToSequence <keepdims = 0> (x) })",
+                {F({2, 2}, {1, 2, 3, 4})}),
+            "(float32[2]{1,2} float32[2]{3,4})");
+  EXPECT_EQ(Run(R"(g (float[N] x) => (seq(float) y, int64 n) { y = SequenceEmpty() n = SequenceLength(y) })",
+                {F({1})}),
+            "() int64[]{0}");
+  EXPECT_THAT(
+      Run(R"(g (seq(float[N]) s) => (int64 n) { n = SequenceLength(s) })", {Sequence({F({1}), I({1})})}),
+      HasSubstr("input 's': items[1]: the model wants float32, int64 was given"));
+  EXPECT_THAT(Run(R"(g (seq(float[2]) s) => (int64 n) { n = SequenceLength(s) })", {Sequence({F({1})})}),
+              HasSubstr("input 's': items[0]: the model wants"));
+}
+
+TEST_P(Values, SequenceMapOverSeveralAndCaptures) {
+  // y_i = a_i + b_i * x (x is a tensor, the same for all), z_i = captured c + a_i
+  EXPECT_EQ(
+      Run(R"(g (seq(float[N]) a, seq(float[N]) b, float[1] x, float[1] c) => (seq(float[N]) y, seq(float[N]) z) {
+      k = Neg(c)
+      y, z = SequenceMap (a, b, x) <body = each (float[N] p, float[N] q, float[1] r) => (float[N] u, float[N] v) {
+        w = Mul(q, r)
+        u = Add(p, w)
+        v = Add(k, p)
+      }>
+    })",
+          {Sequence({F({1, 2}), F({3})}), Sequence({F({10, 20}), F({30})}), F({2}), F({100})}),
+      "(float32[2]{21,42} float32[1]{63}) (float32[2]{-99,-98} float32[1]{-97})");
+}
+
+// ---- Optionals ----
+
+TEST_P(Values, Optionals) {
+  const char* kModel = R"(g (optional(float[N]) o, float[N] otherwise) => (bool has, float[N] y) {
+      has = OptionalHasElement(o)
+      y = If(has) <then_branch = yes () => (float[N] a) { e = OptionalGetElement(o) a = Neg(e) },
+                   else_branch = no () => (float[N] b) { b = Identity(otherwise) }>
+    })";
+  EXPECT_EQ(Run(kModel, {Optional({F({1, 2})}), F({7, 8})}), "bool[]{true} float32[2]{-1,-2}");
+  EXPECT_EQ(Run(kModel, {Optional({}), F({7, 8})}), "bool[]{false} float32[2]{7,8}");
+  EXPECT_THAT(Run(kModel, {Optional({F({1}), F({2})}), F({7})}), HasSubstr("one item or none, not 2"));
+  EXPECT_THAT(Run(kModel, {Optional({I({1})}), F({7})}), HasSubstr("items[0]: the model wants float32"));
+  EXPECT_EQ(Run(R"(g (optional(seq(float[N])) o) => (seq(float[N]) y, optional(seq(float[N])) z) {
+      y = OptionalGetElement(o)
+      z = Optional(y)
+    })",
+                {Optional({Sequence({F({1}), F({2, 3})})})}),
+            "(float32[1]{1} float32[2]{2,3}) ?((float32[1]{1} float32[2]{2,3}))");
+  EXPECT_THAT(
+      Run(R"(g (optional(float[N]) o) => (float[N] y) { y = OptionalGetElement(o) })", {Optional({})}),
+      HasSubstr("the optional has no element"));
+  EXPECT_EQ(
+      Run(R"(g (float[N] x) => (optional(float[N]) o) { o = Optional <type = float[2]> () })", {F({1, 2})}),
+      "?()");
+}
+
+// ---- Tensors of no extent, strings ----
+
+TEST_P(Values, ZeroSizedAndRankZero) {
+  EXPECT_EQ(Run(R"(g (float[N,3] x, float s) => (float[N,3] y, float[3] m, float t) <int64[1] axis = {0}> {
+      y = Add(x, s)
+      m = ReduceSum <keepdims = 0> (y, axis)
+      t = Neg(s)
+    })",
+                {F({0, 3}, {}), F({}, {2})}),
+            "float32[0,3]{} float32[3]{0,0,0} float32[]{-2}");
+  EXPECT_EQ(Run(R"(g (float[N] x, float[M,0] w) => (float[K,0] y, int64[1,L] z) {
+      y = Concat <axis = 0> (w, w)
+      z = NonZero(x)
+    })",
+                {F({0, 0}), F({2, 0}, {})}),
+            "float32[4,0]{} int64[1,0]{}");
+}
+
+TEST_P(Values, Strings) {
+  EXPECT_EQ(Run(R"(g (string[N] a, string[N] b) => (string[N] y, bool[N] same) {
+      y = StringConcat(a, b)
+      same = Equal(a, b)
+    })",
+                {S({"x", "", "\xc3\xa4"}), S({"y", "", "\xc3\xb6"})}),
+            "string[3]{xy,,\xc3\xa4\xc3\xb6} bool[3]{false,true,false}");
+}
+
+// ---- Control flow ----
+
+TEST_P(Values, ThreeLevelsThatSeeEachOthersValues) {
+  // For i of 2: for j of 3: if c: sum += x * j + k else sum -= i. The innermost bodies see all outer values.
+  const char* kModel = R"(g (float x, bool c) => (float y, float[P] trace)
+    <int64 two = {2}, int64 three = {3}, float zero = {0}, float hundred = {100}> {
+      k = Add(x, hundred)
+      y, trace = Loop(two, , zero) <body = outer (int64 i, bool go, float sum) => (bool on, float total, float part) {
+        on = Identity(go)
+        fi = Cast <to = 1> (i)
+        total = Loop(three, , sum) <body = inner (int64 j, bool go2, float s) => (bool on2, float t) {
+          on2 = Identity(go2)
+          fj = Cast <to = 1> (j)
+          t = If(c) <then_branch = yes () => (float a) { m = Mul(x, fj) n = Add(m, k) a = Add(s, n) },
+                     else_branch = no () => (float b) { b = Sub(s, fi) }>
+        }>
+        part = Sub(total, sum)
+      }>
+    })";
+  // x = 2, k = 102: each outer turn adds 2 * (0 + 1 + 2) + 3 * 102 = 312.
+  EXPECT_EQ(Run(kModel, {F({}, {2}), True(true)}), "float32[]{624} float32[2]{312,312}");
+  EXPECT_EQ(Run(kModel, {F({}, {2}), True(false)}), "float32[]{-3} float32[2]{0,-3}");
+}
+
+TEST_P(Values, ALoopCarriesASequence) {
+  EXPECT_EQ(Run(R"(g (int64 n, float[2] x) => (seq(float[2]) y, float[M] z) {
+      none = SequenceEmpty()
+      y = Loop(n, , none) <body = turn (int64 i, bool go, seq(float[2]) s) => (bool on, seq(float[2]) t) {
+        on = Identity(go)
+        f = Cast <to = 1> (i)
+        item = Mul(x, f)
+        t = SequenceInsert(s, item)
+      }>
+      z = ConcatFromSequence <axis = 0> (y)
+    })",
+                {Scalar(3), F({1, 2})}),
+            "(float32[2]{0,0} float32[2]{1,2} float32[2]{2,4}) float32[6]{0,0,1,2,2,4}");
+}
+
+TEST_P(Values, BranchesGiveSequencesAndOptionals) {
+  const char* kModel = R"(g (bool c, float[N] x) => (seq(float[N]) y, optional(float[N]) o) {
+      y, o = If(c) <then_branch = yes () => (seq(float[N]) a, optional(float[N]) p) {
+                      a = SequenceConstruct(x, x)
+                      p = Optional(x)
+                    },
+                    else_branch = no () => (seq(float[N]) b, optional(float[N]) q) {
+                      b = SequenceEmpty()
+                      q = Optional <type = float[1]> ()
+                    }>
+    })";
+  EXPECT_EQ(Run(kModel, {True(true), F({1})}), "(float32[1]{1} float32[1]{1}) ?(float32[1]{1})");
+  EXPECT_EQ(Run(kModel, {True(false), F({1})}), "() ?()");
+}
+
+// ---- Functions ----
+
+TEST_P(Values, FunctionsWithAttributesAndOverloads) {
+  const char* kFunctions = R"(<ir_version: 10, opset_import: ["" : 21, "local" : 1]>
+    g (float[N] x) => (float[N] y, float[N] z, float[N] w) {
+      y = local.scale <by = 3.0> (x)
+      z = local.twice (y)
+      w = local.scale:negative <by = 3.0> (x)
+    }
+    <domain: "local", overload: "negative", opset_import: ["" : 21]>
+    scale <by> (a) => (b) {
+      f = Constant <value_float: float = @by> ()
+      c = Mul(a, f)
+      b = Neg(c)
+    }
+    <domain: "local", opset_import: ["" : 21]>
+    scale <by> (a) => (b) {
+      f = Constant <value_float: float = @by> ()
+      b = Mul(a, f)
+    }
+    <domain: "local", opset_import: ["" : 21, "local" : 1]>
+    twice (a) => (b) {
+      t = local.scale <by = 2.0> (a)
+      b = local.scale <by = 1.0> (t)
+    })";
+  EXPECT_EQ(Run(kFunctions, {F({1, 2})}, ""), "float32[2]{3,6} float32[2]{6,12} float32[2]{-3,-6}");
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, Values, ::testing::Values("reference", "sim", "reference,sim"));
+
+}  // namespace
+}  // namespace braid::testing
