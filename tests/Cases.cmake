@@ -41,6 +41,16 @@ braid_cases(node_cases_two_sims CASES ${node_cases} DEVICE sim AT_LEAST 1874 SIM
 # What ONNX's own cases leave out (tools/models/attribute_cases.py).
 braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 2281)
 braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 2281 ARGS --placement random:1)
+# Older releases' models with their results, of opset 1 on (tools/models/releases.py).
+foreach(release IN ITEMS 1.3.0=457 1.5.0=549 1.7.0=876 1.10.2=974 1.14.1=1291 1.18.0=1536 1.19.1=1728)
+  string(REGEX MATCH "^([^=]*)=(.*)$" parts ${release})
+  set(args ARGS)
+  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/known/onnx-${CMAKE_MATCH_1}.txt")
+    list(APPEND args --known "${CMAKE_CURRENT_SOURCE_DIR}/known/onnx-${CMAKE_MATCH_1}.txt")
+  endif()
+  braid_cases(onnx_${CMAKE_MATCH_1}_reference CASES onnx-${CMAKE_MATCH_1} DEVICE reference AT_LEAST ${CMAKE_MATCH_2} ${args})
+  braid_cases(onnx_${CMAKE_MATCH_1}_cut CASES onnx-${CMAKE_MATCH_1} DEVICE reference,sim AT_LEAST ${CMAKE_MATCH_2} ${args} --placement random:1)
+endforeach()
 # What frameworks' exporters write, answered by the frameworks (tools/models/exporters).
 set(exported "${CMAKE_CURRENT_SOURCE_DIR}/exporters")
 braid_cases(exported_reference CASES ${exported} DEVICE reference AT_LEAST 386 LABEL smoke sanitize)

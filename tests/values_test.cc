@@ -437,6 +437,87 @@ TEST_P(Values, FunctionsWithAttributesAndOverloads) {
   EXPECT_EQ(Run(kFunctions, {F({1, 2})}, ""), "float32[2]{3,6} float32[2]{6,12} float32[2]{-3,-6}");
 }
 
+// ---- Operators that were experimental: docs/Operators.md of ONNX 1.4 ----
+
+TEST_P(Values, ExperimentalOperators) {
+  const char* kOld = R"(<ir_version: 3, opset_import: ["" : 8]> )";
+  EXPECT_EQ(
+      Run("g (float[2] x) => (float[2] y) { y = Affine <alpha = 2.0, beta = -1.0> (x) }", {F({1, 3})}, kOld),
+      "float32[2]{1,5}");
+  EXPECT_EQ(Run("g (float[2] x) => (float[2] y) { y = Scale <scale = 3.0> (x) }", {F({1, -3})}, kOld),
+            "float32[2]{3,-9}");
+  EXPECT_EQ(Run("g (float[2] x) => (float[2] y) { y = ScaledTanh <alpha = 2.0, beta = 100.0> (x) }",
+                {F({1, -1})}, kOld),
+            "float32[2]{2,-2}");
+  // 2 ln(1 + exp(0)) and, far out, 2 * 3 * 100.
+  EXPECT_EQ(Run("g (float[2] x) => (float[2] y) { y = ParametricSoftplus <alpha = 2.0, beta = 3.0> (x) }",
+                {F({0, 100})}, kOld),
+            "float32[2]{1.38629,600}");
+  EXPECT_EQ(Run("g (float[1,2,1,2] x) => (float[1,2,1,2] y) { y = ImageScaler <scale = 2.0, bias = [10.0, "
+                "20.0]> (x) }",
+                {F({1, 2, 1, 2}, {1, 2, 3, 4})}, kOld),
+            "float32[1,2,1,2]{12,14,26,28}");
+  EXPECT_EQ(
+      Run("g (float[N] x) => (float[N] y) { y = ThresholdedRelu <alpha = 2.0> (x) }", {F({1, 2, 3})}, kOld),
+      "float32[3]{0,0,3}");
+  const Made image = F({1, 1, 3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  EXPECT_EQ(Run("g (float[1,1,3,4] x) => (float[1,1,H,W] y) { y = Crop <border = [1, 0, 2, 1]> (x) }",
+                {image}, kOld),
+            "float32[1,1,2,1]{1,5}");
+  EXPECT_EQ(Run("g (float[1,1,3,4] x) => (float[1,1,H,W] y) { y = Crop <border = [1, 1, 0, 0], scale = [1, "
+                "2]> (x) }",
+                {image}, kOld),
+            "float32[1,1,1,2]{5,6}");
+  EXPECT_EQ(
+      Run(R"(g (float[N] x) => (float[M] y) <int64[1] s = {1}, int64[1] e = {3}> { y = DynamicSlice(x, s, e) })",
+          {F({1, 2, 3, 4})}, kOld),
+      "float32[2]{2,3}");
+  EXPECT_EQ(Run("g (float[2,1] x) => (int64[A,B,C] y) { y = ConstantFill <value = 7.0, dtype = 7, "
+                "extra_shape = [2]> (x) }",
+                {F({2, 1}, {0, 0})}, kOld),
+            "int64[2,1,2]{7,7,7,7}");
+  EXPECT_EQ(Run("g (int64[1] s) => (float[A] y) { y = ConstantFill <value = 7.0, input_as_shape = 1> (s) }",
+                {I({3})}, kOld),
+            "float32[3]{7,7,7}");
+  EXPECT_EQ(Run("g (float[N] x) => (float[N] y) { c = GivenTensorFill <values = [1.0, 2.0], shape = [2]> () "
+                "y = Add(x, c) }",
+                {F({1, 1})}, kOld),
+            "float32[2]{2,3}");
+  // Over N, H and W; without the variance, x minus its mean.
+  EXPECT_EQ(Run("g (float[2,1,1,1] x) => (float[2,1,1,1] y) { y = MeanVarianceNormalization "
+                "<normalize_variance = 0> (x) }",
+                {F({2, 1, 1, 1}, {1, 5})}, kOld),
+            "float32[2,1,1,1]{-2,2}");
+  EXPECT_EQ(Run("g (float[1,2,1,1] x) => (float[1,2,1,1] y) { y = MeanVarianceNormalization <across_channels "
+                "= 1> (x) }",
+                {F({1, 2, 1, 1}, {1, 5})}, kOld),
+            "float32[1,2,1,1]{-1,1}");
+}
+
+TEST_P(Values, FormsOfTheirTime) {
+  EXPECT_EQ(Run(R"(g (float[N] x) => (int64[N] y) { y = Cast <to = "INT64"> (x) })", {F({1.5, 2})},
+                R"(<ir_version: 3, opset_import: ["" : 6]> )"),
+            "int64[2]{1,2}");
+  // output_shape with N and C, as in ONNX 1.3.
+  EXPECT_EQ(
+      Run(R"(g (float[1,1,1,2] x, float[1,1,1,2] w) => (float[1,1,A,B] y) {
+      y = ConvTranspose <strides = [1, 2], output_shape = [1, 1, 1, 5]> (x, w)
+    })",
+          {F({1, 1, 1, 2}, {1, 2}), F({1, 1, 1, 2}, {1, 10})}, R"(<ir_version: 3, opset_import: ["" : 8]> )"),
+      "float32[1,1,1,5]{1,10,2,20,0}");
+  // A scale and a bias for each of two groups.
+  EXPECT_EQ(Run(R"(g (float[1,2,2] x, float[2] s, float[2] b) => (float[1,2,2] y) {
+      y = GroupNormalization <num_groups = 2, epsilon = 0.0> (x, s, b)
+    })",
+                {F({1, 2, 2}, {1, 3, 5, 9}), F({1, 10}), F({0, 1})},
+                R"(<ir_version: 8, opset_import: ["" : 18]> )"),
+            "float32[1,2,2]{-1,1,-9,11}");
+  // Limits of one element that are no scalars.
+  EXPECT_EQ(Run(R"(g (int64[1] n, int64[1] zero, int64[1] one) => (int64[M] y) { y = Range(zero, n, one) })",
+                {I({3}), I({0}), I({1})}),
+            "int64[3]{0,1,2}");
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, Values, ::testing::Values("reference", "sim", "reference,sim"));
 
 }  // namespace

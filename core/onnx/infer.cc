@@ -106,11 +106,21 @@ class NodeContext : public pb::InferenceContext {
   const TypeProto* getInputType(size_t i) const override {
     if (i >= node_.inputs.size() || node_.inputs[i] == kNone) return nullptr;
     const TypeProto& type = run_.out_->types[node_.inputs[i]];
+    if (IsRow(type)) {
+      TypeProto& scalar = scalar_types_[i] = type;
+      scalar.mutable_tensor_type()->mutable_shape()->clear_dim();
+      return &scalar;
+    }
     return type.value_case() == TypeProto::VALUE_NOT_SET ? nullptr : &type;
   }
   bool hasInput(size_t i) const override { return i < node_.inputs.size() && node_.inputs[i] != kNone; }
   const pb::TensorProto* getInputData(size_t i) const override {
-    return hasInput(i) ? run_.out_->known[node_.inputs[i]].get() : nullptr;
+    if (!hasInput(i)) return nullptr;
+    const pb::TensorProto* data = run_.out_->known[node_.inputs[i]].get();
+    if (data == nullptr || !IsRow(run_.out_->types[node_.inputs[i]])) return data;
+    pb::TensorProto& scalar = scalar_data_[i] = *data;
+    scalar.clear_dims();
+    return &scalar;
   }
   size_t getNumOutputs() const override { return outputs_.size(); }
   TypeProto* getOutputType(size_t i) override {
@@ -156,10 +166,20 @@ class NodeContext : public pb::InferenceContext {
     std::vector<std::shared_ptr<const Inferred>> kept_;
   };
 
+  // Range's inputs are scalars. Functions of ONNX 1.18 and many exporters give it tensors of one element,
+  // which ONNX's inference refuses: it sees scalars.
+  bool IsRow(const TypeProto& type) const {
+    return node_.proto.op_type() == "Range" && node_.proto.domain().empty() &&
+           type.tensor_type().has_shape() && type.tensor_type().shape().dim_size() == 1 &&
+           type.tensor_type().shape().dim(0).dim_value() == 1;
+  }
+
   Inferencer& run_;
   NodeId index_;
   const ScopeNode& node_;
   std::vector<TypeProto> outputs_;
+  mutable std::map<size_t, TypeProto> scalar_types_;
+  mutable std::map<size_t, pb::TensorProto> scalar_data_;
   std::map<std::string, std::unique_ptr<BodyInferencer>> inferencers_;
   bool defaults_ = false;
 };

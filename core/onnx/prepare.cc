@@ -85,6 +85,21 @@ void ForEachGraph(pb::GraphProto* graph, const std::function<void(pb::GraphProto
     }
 }
 
+// Cast's type was a name before opset 6, and in what ONNX 1.1 wrote for opset 6.
+void CastByNumber(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) {
+  for (auto& node : *nodes)
+    for (auto& a : *node.mutable_attribute()) {
+      if (a.has_g()) CastByNumber(a.mutable_g()->mutable_node());
+      pb::TensorProto_DataType type = pb::TensorProto::UNDEFINED;
+      if (node.op_type() != "Cast" || !node.domain().empty() || a.name() != "to" ||
+          a.type() != pb::AttributeProto::STRING || !pb::TensorProto_DataType_Parse(a.s(), &type))
+        continue;
+      a.clear_s();
+      a.set_type(pb::AttributeProto::INT);
+      a.set_i(type);
+    }
+}
+
 void NormaliseDomains(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes) {
   for (auto& node : *nodes) {
     if (node.domain() == "ai.onnx") node.set_domain("");
@@ -409,7 +424,8 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
     auto import = imports.find(domain);
     if (import == imports.end())
       return Bad(absl::StrCat(LabelOf(node), ": the model does not import its domain '", domain, "'"));
-    if (FindSchema(node.op_type(), domain, import->second) == nullptr) {
+    if (FindSchema(node.op_type(), domain, import->second) == nullptr &&
+        !(domain.empty() && IsExperimental(node.op_type(), import->second))) {
       const auto* any = FindSchema(node.op_type(), domain, 1 << 20);
       if (any != nullptr)
         return Bad(absl::StrCat(LabelOf(node), ": the operator is not in opset ", import->second,
@@ -431,6 +447,30 @@ absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::str
   return absl::OkStatus();
 }
 
+// GroupNormalization-18 was called deprecated after models had been written with it (its scale and bias are
+// one a group; 21 has one a channel), experimental operators were removed. The checker refuses both, and lets
+// other domains' operators pass.
+constexpr char kUnchecked[] = "unchecked";
+bool IsWithdrawn(const pb::NodeProto& node, int64_t opset) {
+  if (!node.domain().empty()) return false;
+  return (node.op_type() == "GroupNormalization" && opset >= 18 && opset < 21) ||
+         IsExperimental(node.op_type(), opset);
+}
+bool HasWithdrawn(const pb::GraphProto& graph, int64_t opset) {
+  return std::any_of(graph.node().begin(), graph.node().end(), [&](const pb::NodeProto& node) {
+    return IsWithdrawn(node, opset) ||
+           std::any_of(node.attribute().begin(), node.attribute().end(),
+                       [&](const pb::AttributeProto& a) { return a.has_g() && HasWithdrawn(a.g(), opset); });
+  });
+}
+void HideWithdrawn(pb::GraphProto* graph, int64_t opset) {
+  for (auto& node : *graph->mutable_node()) {
+    if (IsWithdrawn(node, opset)) node.set_domain(kUnchecked);
+    for (auto& a : *node.mutable_attribute())
+      if (a.has_g()) HideWithdrawn(a.mutable_g(), opset);
+  }
+}
+
 // The official checker. It wants a shape for every input and output, which the format does not: it gets an
 // empty one.
 absl::Status Check(const pb::ModelProto& model) {
@@ -443,13 +483,23 @@ absl::Status Check(const pb::ModelProto& model) {
   for (const auto& v : graph.input())
     if (v.type().value_case() == pb::TypeProto::VALUE_NOT_SET)
       return Bad(absl::StrCat("input '", v.name(), "' has no type"));
-  if (std::any_of(graph.output().begin(), graph.output().end(), lacks) ||
+  int64_t opset = 0;
+  for (const auto& import : model.opset_import())
+    if (import.domain().empty()) opset = import.version();
+  const bool withdrawn = HasWithdrawn(graph, opset);
+  if (withdrawn || std::any_of(graph.output().begin(), graph.output().end(), lacks) ||
       std::any_of(graph.input().begin(), graph.input().end(), lacks)) {
     copy = model;
     checked = &copy;
     for (auto* list : {copy.mutable_graph()->mutable_input(), copy.mutable_graph()->mutable_output()})
       for (auto& v : *list)
         if (lacks(v)) v.mutable_type()->mutable_tensor_type()->mutable_shape();
+    if (withdrawn) {
+      HideWithdrawn(copy.mutable_graph(), opset);
+      auto* import = copy.add_opset_import();
+      import->set_domain(kUnchecked);
+      import->set_version(1);
+    }
   }
   return Guard([&] {
     pb::checker::check_model(*checked);
@@ -511,6 +561,7 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
 
   std::map<std::string, int64_t> imports;
   for (const auto& import : model.opset_import()) imports[import.domain()] = import.version();
+  if (imports.contains("") && imports[""] >= 6) CastByNumber(model.mutable_graph()->mutable_node());
   if (absl::Status s = CheckOperators(model.graph(), imports); !s.ok()) return s;
   if (absl::Status s = Check(model); !s.ok()) return s;
   if (absl::Status s = Upgrade(&model, &out.info); !s.ok()) return s;

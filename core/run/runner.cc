@@ -58,6 +58,9 @@ const char* KindName(ValueKind kind) {
 
 // Whether a value fits its type; the parts' own sense was seen to where it came in.
 absl::Status CheckValue(const Type& type, const Graph& graph, const RunValue& value) {
+  // What is no optional is one that has it.
+  if (type.kind == ValueKind::kOptional && value.kind != ValueKind::kOptional && type.item != nullptr)
+    return CheckValue(*type.item, graph, value);
   if (value.kind != type.kind)
     return absl::InvalidArgumentError(absl::StrCat("the model wants ", TypeString(type, graph.symbols), ", ",
                                                    KindName(value.kind), " was given"));

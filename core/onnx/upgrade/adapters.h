@@ -90,6 +90,10 @@ using Adapter = absl::Status (*)(Rewriter&);
 // What brings an operator from the version before `version` to it; null if the same node means the same.
 Adapter FindAdapter(const std::string& domain, const std::string& op, int version);
 
+// What brings an experimental operator, one that no opset up to its model's has, to the newest opset; null if
+// it is none.
+Adapter FindExperimental(const std::string& op);
+
 // Parts of FindAdapter's table.
 struct AdapterEntry {
   const char* op;

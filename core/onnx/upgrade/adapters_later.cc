@@ -156,8 +156,17 @@ absl::Status GroupNormalizationChannels(Rewriter& r) {
   return absl::OkStatus();
 }
 
+// output_shape had the extents of N and C too before ONNX 1.4.
+absl::Status ConvTransposeOutputShape(Rewriter& r) {
+  const std::vector<int64_t> shape = r.Ints("output_shape");
+  if (shape.size() < 3 || static_cast<int64_t>(shape.size()) != r.Rank(r.input(1))) return absl::OkStatus();
+  r.SetInts("output_shape", absl::MakeSpan(shape).subspan(2));
+  return absl::OkStatus();
+}
+
 constexpr AdapterEntry kEntries[] = {
     {"Clip", 11, ClipInputs},
+    {"ConvTranspose", 11, ConvTransposeOutputShape},
     {"Pad", 11, PadInputs},
     {"Scatter", 11, ScatterName},
     {"Dropout", 12, DropoutRatio},

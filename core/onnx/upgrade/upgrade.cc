@@ -45,7 +45,8 @@ class Upgrader {
     if (from == from_.end()) return false;
     auto [found, made] = touches_.try_emplace({node.domain(), node.op_type()}, false);
     if (!made) return found->second;
-    bool any = HasNoSuccessor(node);
+    bool any =
+        HasNoSuccessor(node) || (node.domain().empty() && IsExperimental(node.op_type(), from->second));
     for (const int version : VersionsOf(node.op_type(), node.domain()))
       if (version > from->second && version <= NewestOpsetOf(node.domain()))
         any = any || (version == 6 && node.domain().empty()) ||
@@ -98,6 +99,9 @@ class Upgrader {
         NodeLabel(node.op_type(), node.domain(), node.name(), node.output_size() > 0 ? node.output(0) : "");
     const std::string domain = node.domain();
     const int64_t from = from_.at(domain);
+    if (domain.empty() && IsExperimental(node.op_type(), from))
+      return Annotate(FindExperimental(node.op_type())(*rewriter),
+                      absl::StrCat(label, ": can't be upgraded: "));
     int64_t at = from;
     for (bool again = true; again;) {
       again = false;
@@ -222,6 +226,7 @@ bool AnyChanges(const Nodes& nodes, const std::string& domain, int64_t from, int
         if (version > from && version <= to &&
             ((version == 6 && domain.empty()) || FindAdapter(domain, node.op_type(), version) != nullptr))
           return true;
+      if (domain.empty() && IsExperimental(node.op_type(), from)) return true;
       const pb::OpSchema* last = FindSchema(node.op_type(), domain, to);
       if (last != nullptr && last->deprecated()) return true;
     }
@@ -239,6 +244,11 @@ pb::OperatorSetIdProto* ImportOf(Part* part, const std::string& domain) {
 }
 
 }  // namespace
+
+bool IsExperimental(const std::string& op, int64_t opset) {
+  return opset < kNewestOpset && FindSchema(op, "", static_cast<int>(opset)) == nullptr &&
+         FindExperimental(op) != nullptr;
+}
 
 void AlignFunctionOpsets(pb::ModelProto* model) {
   for (const std::string domain : {"", "ai.onnx.ml"}) {

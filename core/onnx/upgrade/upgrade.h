@@ -19,6 +19,10 @@ namespace braid::loader {
 // it the newest opset cannot say.
 absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model);
 
+// Whether a node of ai.onnx is of an operator that was experimental: no opset up to its model's has it, and
+// what it meant can be said in the newest.
+bool IsExperimental(const std::string& op, int64_t opset);
+
 // Gives the model and its functions one opset a domain, the newest that any of them imports, where that
 // changes no node of theirs: exporters put functions of one opset into models of another. A part that would
 // have to be rewritten keeps its own; if that is the graph itself, all keep theirs.

@@ -88,6 +88,15 @@ TEST(RotaryEmbeddingTest, TurnsPairs) {
   ExpectTensor<float>(
       RunOp("RotaryEmbedding", {x, cos, sin, at}, {{"rotary_embedding_dim", 4}, {"interleaved", 1}})[0],
       {1, 1, 1, 5}, {-2, 1, -4, 3, 9});
+  // Caches as wide as for all of the head, as ONNX 1.18 has them: only the first columns count.
+  const Tensor wide = Tensor::Of<float>({1, 1, 1, 4}, {1, 2, 3, 4});
+  ExpectTensor<float>(
+      RunOp("RotaryEmbedding",
+            {wide, Tensor::Of<float>({2, 2}, {1, 7, 0, 7}), Tensor::Of<float>({2, 2}, {0, 7, 1, 7}), at},
+            {{"rotary_embedding_dim", 2}})[0],
+      {1, 1, 1, 4}, {-2, 1, 3, 4});
+  ExpectFails("RotaryEmbedding", {wide, Tensor::Of<float>({2, 3}, {1, 1, 1, 0, 0, 0}), cos, at}, {},
+              "cos_cache");
   ExpectFails("RotaryEmbedding", {x, cos, sin, Tensor::Of<int64_t>({1, 1}, {2})},
               {{"rotary_embedding_dim", 4}}, "position 2");
   ExpectFails("RotaryEmbedding", {x, cos, sin, at}, {{"rotary_embedding_dim", 6}}, "not an even part");

@@ -164,7 +164,10 @@ void RotaryEmbedding(OpContext& op) {
            "the " + std::to_string(turned) + " elements to rotate are not an even part of a head's " +
                std::to_string(size));
   const bool by_position = op.has(3);
-  const Dims cache = by_position ? Dims{cos.rank() == 2 ? cos.dim(0) : 0, half} : Dims{batch, length, half};
+  Dims cache = by_position ? Dims{cos.rank() == 2 ? cos.dim(0) : 0, half} : Dims{batch, length, half};
+  // ONNX 1.18 gave the caches of a partial rotation the columns of a whole one, and did not read the last.
+  if (cos.rank() == static_cast<int64_t>(cache.size()) && cos.dim(cos.rank() - 1) == size / 2)
+    cache.back() = size / 2;
   op.Check(cos.dims() == cache && sin.dims() == cache,
            "cos_cache " + DimsText(cos.dims()) + " and sin_cache " + DimsText(sin.dims()) +
                " are not of shape " +
@@ -187,8 +190,8 @@ void RotaryEmbedding(OpContext& op) {
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t at =
             flat ? ((b * length + t) * heads + h) * size : ((b * heads + h) * length + t) * size;
-        const float *from = wide.data<float>() + at, *cs = c.data<float>() + row * half,
-                    *sn = s.data<float>() + row * half;
+        const float *from = wide.data<float>() + at, *cs = c.data<float>() + row * cache.back(),
+                    *sn = s.data<float>() + row * cache.back();
         float* to = y.data() + at;
         for (int64_t i = 0; i < half; ++i) {
           const int64_t one = interleaved ? 2 * i : i, two = interleaved ? 2 * i + 1 : half + i;
