@@ -258,6 +258,19 @@ TEST(BadInputs, N13ConvolutionsThatCannotBe) {
   conv("4,4,99,99", "group = 1");
 }
 
+TEST(BadInputs, N06BatchDimsBeyondTheRank) {
+  for (const int64_t batch : {int64_t{-128}, int64_t{-1}, int64_t{2}, int64_t{3}, int64_t{1} << 32})
+    for (const char* inputs : {"float[2,3,4] x, int64[1,2] i", "float[A,B] x, int64[A,B,2] i"})
+      EXPECT_THAT(ErrorOf(InOpset(
+                      13, absl::StrCat("g (", inputs, ") => (float y) { y = GatherND <batch_dims = ", batch,
+                                       "> (x, i) }"))),
+                  SaysInOneLine(Parts{"GatherND", "batch_dims"}));
+  EXPECT_TRUE(Load(InOpset(13,
+                           "g (float[2,3,4] x, int64[2,1] i) => (float[A,B] y) { y = GatherND <batch_dims "
+                           "= 1> (x, i) }"))
+                  .ok());
+}
+
 TEST(BadInputs, N17TypesThatAreNoneOrDiffer) {
   pb::ModelProto model = InOpset(17, kRelu);
   model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(77);
@@ -342,6 +355,14 @@ TEST(BadInputs, N20AttributesOperatorsAndDomains) {
               SaysInOneLine(Parts{"Relu", "input"}));
   EXPECT_THAT(ErrorOf(InOpset(17, "g (float[N] x) => (float[N] y) { y = Cast(x) }")),
               SaysInOneLine(Parts{"Cast", "to"}));
+}
+
+TEST(BadInputs, N20KeepdimsThatIsNoFlag) {
+  for (const char* value : {"2", "-1"})
+    EXPECT_THAT(
+        ErrorOf(InOpset(17, absl::StrCat("g (float[2,3] x) => (float y) { y = ReduceMean <keepdims = ", value,
+                                         "> (x) }"))),
+        SaysInOneLine(Parts{"ReduceMean", "keepdims"}));
 }
 
 TEST(BadInputs, N22WhatIsNoModel) {

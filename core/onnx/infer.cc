@@ -349,6 +349,24 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
         (axis->i() < -kMaxRank - 1 || axis->i() > kMaxRank)) {
       return absl::InvalidArgumentError(absl::StrCat("axis ", axis->i(), " is out of range"));
     }
+    // Of other numbers inference and the operators of devices need not think alike.
+    if (const pb::AttributeProto* keep = node.attribute("keepdims");
+        keep != nullptr && (keep->i() < 0 || keep->i() > 1)) {
+      return absl::InvalidArgumentError(absl::StrCat("keepdims is ", keep->i(), ", neither 0 nor 1"));
+    }
+    // Its inference function takes the first batch_dims extents, whether they are there or not.
+    if (const pb::AttributeProto* batch = node.attribute("batch_dims");
+        batch != nullptr && node.proto.op_type() == "GatherND") {
+      for (size_t i = 0; i < 2 && i < node.inputs.size(); ++i) {
+        const TypeProto* type = context->getInputType(i);
+        const int64_t rank = type != nullptr && type->tensor_type().has_shape()
+                                 ? type->tensor_type().shape().dim_size()
+                                 : kMaxRank;
+        if (batch->i() < 0 || batch->i() >= std::max<int64_t>(rank, 1))
+          return absl::InvalidArgumentError(
+              absl::StrCat("batch_dims ", batch->i(), " is not within input ", i, ", of rank ", rank));
+      }
+    }
     const pb::OpSchema& schema = *node.schema;
     if (schema.has_type_and_shape_inference_function()) {
       // Its inference function takes onesided to be 0 where it is not given; the specification says 1.

@@ -2,7 +2,6 @@
 #include "core/onnx/prepare.h"
 
 #include <algorithm>
-#include <functional>
 #include <random>
 #include <set>
 
@@ -74,15 +73,6 @@ absl::Status NormaliseImports(pb::ModelProto* model) {
     import->set_version(version);
   }
   return absl::OkStatus();
-}
-
-void ForEachGraph(pb::GraphProto* graph, const std::function<void(pb::GraphProto*)>& visit) {
-  visit(graph);
-  for (auto& node : *graph->mutable_node())
-    for (auto& a : *node.mutable_attribute()) {
-      if (a.has_g()) ForEachGraph(a.mutable_g(), visit);
-      for (auto& g : *a.mutable_graphs()) ForEachGraph(&g, visit);
-    }
 }
 
 // Cast's type was a name before opset 6, and in what ONNX 1.1 wrote for opset 6.

@@ -420,9 +420,15 @@ TEST(Upgrade, WhatCannotBeSaidIsRefused) {
     y = Scan <num_scan_inputs = 1, body = b (float[2] s, float[2] n) => (float[2] t) { t = Add(s, n) }> (l, i, x)
   })")),
               SaysInOneLine(std::vector<std::string>{"Scan of 'y'", "opset 8", "lengths of its sequences"}));
-  EXPECT_THAT(
-      ErrorOf(InOpset(6, "g (float a, float b) => (float y) { y = Add <broadcast = 1, axis = 7> (a, b) }")),
-      SaysInOneLine(std::vector<std::string>{"Add of 'y'", "axis 7"}));
+  EXPECT_THAT(ErrorOf(InOpset(5,
+                              "g (float[2] x) => (float[N] y) <float tiles = {1e30}, float axis = {0.0}> "
+                              "{ y = Tile(x, tiles, axis) }")),
+              SaysInOneLine(std::vector<std::string>{"Tile of 'y'", "tiles and axis"}));
+  for (const std::string axis : {"7", "9223372036854775807", "-9223372036854775808"})
+    EXPECT_THAT(
+        ErrorOf(InOpset(6, "g (float[2] a, float[2] b) => (float[2] y) { y = Add <broadcast = 1, axis = " +
+                               axis + "> (a, b) }")),
+        SaysInOneLine(std::vector<std::string>{"Add of 'y'", "axis " + axis}));
 }
 
 }  // namespace

@@ -70,7 +70,9 @@ double SumsOfProducts(const Graph& graph, const Node& node) {
 }  // namespace
 
 uint64_t ValueBytes(const Value& value) {
-  return TensorBytes(value.type.element, static_cast<uint64_t>(Elements(value)));
+  // A shape may say any number. Beyond this one no device has the memory, and sums stay within 64 bits.
+  constexpr double kMost = 0x1p50;
+  return TensorBytes(value.type.element, static_cast<uint64_t>(std::min(Elements(value), kMost)));
 }
 
 Arithmetic CountArithmetic(const Graph& graph, const Node& node) {

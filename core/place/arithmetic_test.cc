@@ -40,5 +40,12 @@ TEST(ArithmeticTest, BytesAreThoseOfAllValues) {
   EXPECT_TRUE(add.known);
 }
 
+TEST(ArithmeticTest, AbsurdShapesDoNotWrap) {
+  const int64_t huge = int64_t{1} << 40;
+  const Arithmetic add = Count("Add", {{huge, huge, huge}, {huge, huge}}, {huge, huge, huge});
+  EXPECT_EQ(add.bytes, 3 * (uint64_t{4} << 50));
+  EXPECT_EQ(add.elements, 0x1p120);
+}
+
 }  // namespace
 }  // namespace braid

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/run/tensor_blocks.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -82,11 +83,11 @@ absl::StatusOr<HostTensor> Pack(ElementType type, std::vector<int64_t> dims, con
     for (uint64_t i = 0; i < count; ++i) {
       uint64_t pair[2] = {at, elements.strings[i].size()};
       std::memcpy(data.get() + i * 16, pair, sizeof pair);
-      std::memcpy(data.get() + at, elements.strings[i].data(), pair[1]);
+      elements.strings[i].copy(reinterpret_cast<char*>(data.get()) + at, pair[1]);
       at += pair[1];
     }
   } else if (bits >= 8) {
-    std::memcpy(data.get(), elements.bytes.data(), elements.bytes.size());
+    std::copy(elements.bytes.begin(), elements.bytes.end(), data.get());
   } else {
     std::memset(data.get(), 0, out.bytes);
     const uint64_t each = 8 / static_cast<uint64_t>(bits);

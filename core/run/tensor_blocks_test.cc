@@ -39,6 +39,16 @@ TEST(TensorBlocksTest, SlicesAlongAnAxis) {
   EXPECT_THAT(BytesOf(*row), ElementsAre(4, 5, 6));
 }
 
+TEST(TensorBlocksTest, NothingIsATensorToo) {
+  auto none = SliceAxis(Tensor(kUint8, {2, 3}, {1, 2, 3, 4, 5, 6}), 0, 1, 0);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_THAT(none->dims, ElementsAre(0, 3));
+  auto joined = ConcatAxis({*none, *none}, 0);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_THAT(joined->dims, ElementsAre(0, 3));
+  EXPECT_EQ(joined->bytes, 0u);
+}
+
 // The first of two elements lies in the low half of a byte; unused bits are 0.
 TEST(TensorBlocksTest, ElementsBelowAByteKeepTheirOrder) {
   const HostTensor t = Tensor(kUint4, {5}, {0x21, 0x43, 0x05});  // 1 2 3 4 5

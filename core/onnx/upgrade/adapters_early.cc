@@ -62,14 +62,21 @@ absl::Status IntegerNorm(Rewriter& r) {
   return absl::OkStatus();
 }
 
+// A constant that may be floats; empty where it is none, or holds what is far from any count.
+std::vector<int64_t> Counts(const Rewriter& r, const std::string& value) {
+  std::vector<int64_t> out;
+  std::vector<float> real;
+  if (r.ConstantInts(value, &out) || !r.ConstantFloats(value, &real)) return out;
+  for (const float f : real) {
+    if (!(std::fabs(f) < 0x1p31f)) return {};
+    out.push_back(static_cast<int64_t>(f));
+  }
+  return out;
+}
+
 absl::Status TileRepeats(Rewriter& r) {
   if (r.inputs() < 3) return absl::OkStatus();
-  std::vector<int64_t> tiles, axis;
-  std::vector<float> real;
-  if (!r.ConstantInts(r.input(1), &tiles) && r.ConstantFloats(r.input(1), &real))
-    tiles.assign(real.begin(), real.end());
-  if (!r.ConstantInts(r.input(2), &axis) && r.ConstantFloats(r.input(2), &real))
-    axis.assign(real.begin(), real.end());
+  const std::vector<int64_t> tiles = Counts(r, r.input(1)), axis = Counts(r, r.input(2));
   const int64_t rank = r.Rank(r.input(0));
   if (tiles.size() != 1 || axis.size() != 1) return Refuse("its tiles and axis are no constants");
   if (rank < 0) return Refuse("the rank of its input is not known");
@@ -103,7 +110,7 @@ absl::Status Broadcast(Rewriter& r) {
   if (broadcast == 0 || !has_axis) return absl::OkStatus();
   const int64_t a = r.Rank(r.input(0)), b = r.Rank(r.input(1));
   if (a < 0 || b < 0) return Refuse("it broadcasts along an axis, and the ranks of its inputs are not known");
-  if (axis < -a || (axis < 0 ? axis + a : axis) + b > a)
+  if (axis < -a || axis > a || (axis < 0 ? axis + a : axis) + b > a)
     return Refuse(
         absl::StrCat("its axis ", axis, " is out of range: ", b, " dimensions do not fit there into ", a));
   if (axis < 0) axis += a;
