@@ -56,6 +56,10 @@ set(exported "${CMAKE_CURRENT_SOURCE_DIR}/exporters")
 braid_cases(exported_reference CASES ${exported} DEVICE reference AT_LEAST 386 LABEL smoke sanitize)
 braid_cases(exported_cut CASES ${exported} DEVICE reference,sim AT_LEAST 386 ARGS --placement random:1)
 braid_cases(exported_two_sims CASES ${exported} DEVICE sim AT_LEAST 386 SIM ${two_sims} ARGS --placement random:2)
+# Each type that a schema allows (tools/models/type_cases.py derives them from the schemas, and fails where one has no case).
+braid_cases(type_cases_reference CASES types DEVICE reference AT_LEAST 2968 LABEL smoke sanitize)
+braid_cases(type_cases_cut CASES types DEVICE reference,sim AT_LEAST 2968 ARGS --placement random:1)
+braid_cases(type_cases_two_sims CASES types DEVICE sim AT_LEAST 2968 SIM ${two_sims} ARGS --placement random:1)
 braid_cases(models_two_sims CASES models DEVICE sim AT_LEAST 6 SIM ${two_sims} TIMEOUT 900 ARGS ${small} --placement random:2)
 braid_cases(models_reference CASES models DEVICE reference AT_LEAST 20)
 braid_cases(models_cut_small CASES models DEVICE reference,sim AT_LEAST 600 TIMEOUT 900 ARGS ${small} --placements 100)
@@ -64,6 +68,7 @@ braid_cases(models_cut_large_full CASES models DEVICE reference,sim AT_LEAST 280
 
 braid_cases(node_cases_vulkan CASES ${node_cases} DEVICE vulkan AT_LEAST 861)
 braid_cases(node_cases_vulkan_cut CASES ${node_cases} DEVICE vulkan,reference AT_LEAST 1874 ARGS ${known} --placement random:1)
+braid_cases(type_cases_vulkan CASES types DEVICE vulkan,reference AT_LEAST 2968 ARGS --placement random:1)
 braid_cases(exported_vulkan CASES ${exported} DEVICE vulkan,reference AT_LEAST 386 TIMEOUT 900)
 braid_cases(models_vulkan CASES models DEVICE vulkan,reference AT_LEAST 20 TIMEOUT 900)
 braid_cases(models_vulkan_cut_small CASES models DEVICE vulkan,reference AT_LEAST 18 TIMEOUT 900 ARGS ${small} --placements 3)

@@ -337,6 +337,29 @@ def what_a_device_would_rather_not_run(braid: Command) -> None:
         os.environ["BRAID_SIM"] = "1"
 
 
+def operators_of_a_device(braid: Command) -> None:
+    cells = braid.json("inspect", "--operators")["cells"]
+    newest = {}
+    for schema in onnx.defs.get_all_schemas():
+        newest[schema.domain, schema.name] = schema
+    wanted = {
+        (schema.name, schema.domain or "ai.onnx", constraint.type_param_str, text)
+        for schema in newest.values()
+        if not schema.deprecated and schema.name != "Gradient"
+        for constraint in schema.type_constraints
+        for text in constraint.allowed_type_strs
+    }
+    assert {(c["operator"], c["domain"], c["constraint"], c["type"]) for c in cells} == wanted
+    assert [c for c in cells if not c["taken"]] == []
+    page = pathlib.Path(__file__).parents[1] / "docs" / "reference" / "operators.md"
+    assert page.read_text().endswith(braid("inspect", "--operators", "--markdown")), "the page is not what the command prints"
+    others = [c for c in braid.json("inspect", "--operators", "--device", "sim")["cells"] if not c["taken"]]
+    assert all("sim" in c["refusal"] for c in others)
+    assert "nosuch" in braid("inspect", "--operators", "--device", "nosuch", status=USAGE)
+    assert "not about a model" in braid("inspect", "--operators", "x.onnx", status=USAGE)
+    assert "a model is wanted" in braid("inspect", status=USAGE)
+
+
 def reports_in_json(braid: Command) -> None:
     model = braid.relu()
     devices = braid.json("devices")
@@ -454,6 +477,7 @@ TESTS = [
     random_placement_predicts_nothing,
     what_no_device_can_run,
     what_a_device_would_rather_not_run,
+    operators_of_a_device,
     reports_in_json,
     verify_outcomes,
     verify_known_failures,

@@ -9,12 +9,16 @@
 #include "core/graph/graph.h"
 #include "core/onnx/model.h"
 #include "tools/braid/command.h"
+#include "tools/braid/operators.h"
 
 namespace braid::cli {
 namespace {
 
 struct Options {
   std::string model;
+  bool operators = false;
+  std::string device = "reference";
+  bool markdown = false;
   bool json = false;
 };
 
@@ -103,9 +107,23 @@ int Run(const Options& options) {
 
 std::function<int()> AddInspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("model", options->model, "an .onnx file")->required();
+  app.add_option("model", options->model, "an .onnx file");
   app.add_flag("--json", options->json, "print JSON");
-  return [options] { return Run(*options); };
+  auto* operators =
+      app.add_flag("--operators", options->operators,
+                   "no model: which operators of the newest opset a device runs, in which types");
+  app.add_option("--device", options->device, "of --operators")->needs(operators)->capture_default_str();
+  app.add_flag("--markdown", options->markdown, "of --operators: print a table for a page")->needs(operators);
+  return [options] {
+    if (options->operators) {
+      if (!options->model.empty()) throw UsageError("--operators is about a device, not about a model");
+      return PrintOperators(options->device, options->json       ? "json"
+                                             : options->markdown ? "markdown"
+                                                                 : "text");
+    }
+    if (options->model.empty()) throw UsageError("a model is wanted: braid inspect model.onnx");
+    return Run(*options);
+  };
 }
 
 }  // namespace braid::cli

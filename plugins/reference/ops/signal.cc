@@ -229,7 +229,10 @@ void CosineWindow(OpContext& op, double a0, double a1, double a2) {
     for (int64_t k = 0; k < size; ++k) {
       // A symmetric window of one element is its middle.
       const double turn = n > 0 ? 2 * std::numbers::pi * static_cast<double>(k) / n : std::numbers::pi;
-      y.data<T>()[k] = static_cast<T>(a0 - a1 * std::cos(turn) + a2 * std::cos(2 * turn));
+      const double v = a0 - a1 * std::cos(turn) + a2 * std::cos(2 * turn);
+      // The function body's numbers are floats: 1 in the middle, where a double falls short of it by its last
+      // bit.
+      y.data<T>()[k] = static_cast<T>(std::is_integral_v<T> ? static_cast<float>(v) : v);
     }
   });
 }
