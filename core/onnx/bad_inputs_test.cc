@@ -271,6 +271,21 @@ TEST(BadInputs, N06BatchDimsBeyondTheRank) {
                   .ok());
 }
 
+// The upgrade infers types in the old opset, for operators that need them.
+TEST(BadInputs, N06BatchDimsBeyondTheRankInAnOldOpset) {
+  const std::string declared =
+      "g (float[2,3,4] x, int64[1,2] i) => (float y, float z) "
+      "<int64[1] one = {1}, int64[1] huge = {9223372036854775807}> ";
+  EXPECT_THAT(ErrorOf(InOpset(12, declared + "{ y = GatherND <batch_dims = -128> (x, i) "
+                                             "z = Softmax <axis = 1> (x) }")),
+              SaysInOneLine(Parts{"GatherND", "batch_dims"}));
+  const auto slice = Load(InOpset(12, declared + "{ s = Shape(x) t = Slice(s, one, huge, one, huge) "
+                                                 "y = Reshape(x, s) z = Softmax <axis = 1> (x) }"));
+  if (!slice.ok()) {
+    EXPECT_THAT(std::string(slice.status().message()), SaysInOneLine(Parts{"model in memory"}));
+  }
+}
+
 TEST(BadInputs, N17TypesThatAreNoneOrDiffer) {
   pb::ModelProto model = InOpset(17, kRelu);
   model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(77);

@@ -117,6 +117,17 @@ class NodeContext : public pb::InferenceContext {
   const pb::TensorProto* getInputData(size_t i) const override {
     if (!hasInput(i)) return nullptr;
     const pb::TensorProto* data = run_.out_->known[node_.inputs[i]].get();
+    // Pad's axes may be of 32 bits, but its inference function reads them as 64.
+    if (std::vector<int64_t> axes; data != nullptr && i == 3 && data->data_type() == pb::TensorProto::INT32 &&
+                                   node_.proto.op_type() == "Pad" && node_.proto.domain().empty() &&
+                                   IntegersOf(*data, &axes)) {
+      pb::TensorProto& wide = wide_data_;
+      wide.Clear();
+      wide.set_data_type(pb::TensorProto::INT64);
+      *wide.mutable_dims() = data->dims();
+      wide.mutable_int64_data()->Assign(axes.begin(), axes.end());
+      return &wide;
+    }
     if (data == nullptr || !IsRow(run_.out_->types[node_.inputs[i]])) return data;
     pb::TensorProto& scalar = scalar_data_[i] = *data;
     scalar.clear_dims();
@@ -180,6 +191,7 @@ class NodeContext : public pb::InferenceContext {
   std::vector<TypeProto> outputs_;
   mutable std::map<size_t, TypeProto> scalar_types_;
   mutable std::map<size_t, pb::TensorProto> scalar_data_;
+  mutable pb::TensorProto wide_data_;
   std::map<std::string, std::unique_ptr<BodyInferencer>> inferencers_;
   bool defaults_ = false;
 };

@@ -90,6 +90,15 @@ TEST(Infer, ConstantsAreFolded) {
       "4,4");
 }
 
+TEST(Infer, AxesOfPadMayBeOf32Bits) {
+  for (const char* axes : {"int64[1] a = {1}", "int32[1] a = {1}"})
+    EXPECT_EQ(ExtentsIn(absl::StrCat("g (float[5,6] x) => (float[A,B] y) <int64[2] p = {1, 2}, ", axes,
+                                     "> { y = Pad(x, p, , a) }"),
+                        "y"),
+              "5,9")
+        << axes;
+}
+
 TEST(Infer, ContradictionsNameTheNode) {
   EXPECT_THAT(ExtentsIn("g (float[2,3] a, float[4,5] b) => (float[A,B] y) { y = MatMul(a, b) }", "y"),
               HasSubstr("MatMul of 'y': "));

@@ -116,6 +116,9 @@ TEST(Upgrade, SoftmaxOverRows) {
   EXPECT_EQ(IntOf(NodeOf(rows, "Flatten"), "axis"), 1);
   EXPECT_EQ(rows.values[NodeOf(rows, "Reshape").outputs[0]].name, "y");
   EXPECT_EQ(TypeOfValue(rows, "y"), "float32[2,3,4]");
+  const Graph& none =
+      Upgraded(11, "g (float[1,3,0,2] x) => (float[1,3,0,2] y) { y = Hardmax <axis = 0> (x) }");
+  EXPECT_EQ(TypeOfValue(none, "y"), "float32[1,3,0,2]");
   for (const char* text : {"g (float[2,3] x) => (float[2,3] y) { y = LogSoftmax (x) }",
                            "g (float[2,3,4] x) => (float[2,3,4] y) { y = LogSoftmax <axis = 2> (x) }",
                            "g (float[2,3,4] x) => (float[2,3,4] y) { y = LogSoftmax <axis = -1> (x) }"}) {

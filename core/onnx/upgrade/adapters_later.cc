@@ -95,6 +95,10 @@ absl::Status SoftmaxRows(Rewriter& r) {
   r.SetInput(0, flat);
   r.node().set_output(0, rows);
   r.After("Reshape", {rows, shape}, y);
+  auto* zero = r.after.back().add_attribute();  // an extent of 0 is one
+  zero->set_name("allowzero");
+  zero->set_type(pb::AttributeProto::INT);
+  zero->set_i(1);
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #include "core/onnx/upgrade/upgrade.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -151,9 +152,43 @@ class Upgrader {
     }
   }
 
+  // ONNX's inference functions read past an end, or do not end, with what some nodes have. Without an
+  // operator that it knows it leaves them out; what is wrong with them is told after the upgrade.
+  static void LeaveOut(pb::GraphProto* graph) {
+    constexpr int64_t kHuge = int64_t{1} << 32;
+    for (auto& node : *graph->mutable_node()) {
+      const auto initializer = [&](const std::string& name) {
+        const auto& all = graph->initializer();
+        return std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name() == name; });
+      };
+      bool unfit = false;
+      for (auto& a : *node.mutable_attribute()) {
+        if (a.has_g()) LeaveOut(a.mutable_g());
+        unfit |= a.name() == "axis" && (a.i() < -kMaxRank - 1 || a.i() > kMaxRank);
+        unfit |= a.name() == "batch_dims" && a.i() != 0;
+      }
+      if (node.op_type() == "Slice" && node.input_size() > 4 && !node.input(4).empty()) {
+        const auto steps = initializer(node.input(4));
+        unfit |= steps == graph->initializer().end();
+        if (!unfit && steps->data_type() == pb::TensorProto::INT64) {
+          unfit |= !steps->has_raw_data() && steps->int64_data_size() == 0;
+          const auto check = [&](int64_t step) { unfit |= step < -kHuge || step > kHuge; };
+          for (const int64_t step : steps->int64_data()) check(step);
+          for (size_t i = 0; i + 8 <= steps->raw_data().size(); i += 8) {
+            int64_t step;
+            std::memcpy(&step, steps->raw_data().data() + i, 8);
+            check(step);
+          }
+        }
+      }
+      if (unfit) node.set_op_type("");
+    }
+  }
+
   // Of the model as it was, in its old opset.
   void InferTypes() {
     inferred_ = model_;
+    LeaveOut(inferred_.mutable_graph());
     // What is inferred up to an error is used; adapters say what they lack.
     Guard([&] {
       pb::shape_inference::InferShapes(inferred_, pb::OpSchemaRegistry::Instance(),
