@@ -389,6 +389,23 @@ TEST(BadInputs, N13ConvolutionsAndPooling) {
     Refused(model);
 }
 
+TEST(BadInputs, N13ConvolutionsAndPoolingOfNothing) {
+  for (const std::string model :
+       {"g (float[1,1,5,0] x) => (float[A,B,C,D] y) { y = MaxPool<auto_pad = \"SAME_UPPER\", kernel_shape = "
+        "[3, 3], strides = [2, 2]>(x) }",
+        "g (float[1,1,5,0] x) => (float[A,B,C,D] y, int64[A,B,C,D] i) { y, i = MaxPool<auto_pad = "
+        "\"SAME_LOWER\", kernel_shape = [3, 3], strides = [2, 2]>(x) }",
+        "g (float[1,1,5,0] x) => (float[A,B,C,D] y) { y = AveragePool<auto_pad = \"SAME_UPPER\", "
+        "kernel_shape "
+        "= [3, 3], strides = [2, 2]>(x) }",
+        "g (float[1,1,5,0] x) => (float[A,B,C,D] y) { y = LpPool<auto_pad = \"SAME_UPPER\", kernel_shape = "
+        "[3, 3], strides = [2, 2]>(x) }",
+        "g (float[1,1,5,0] x) => (float[A,B,C,D] y) <float[1,1,3,3] w = {1,1,1,1,1,1,1,1,1}> { y = "
+        "Conv<auto_pad = "
+        "\"SAME_UPPER\", strides = [2, 2]>(x, w) }"})
+    Gives<float>(model, {1, 1, 3, 0}, {});
+}
+
 TEST(BadInputs, N14IndicesOutOfRange) {
   for (const char* model :
        {"g (float[5] x) => (float[A] y) <int64[1] i = {-9223372036854775808}> { y = Gather(x, i) }",

@@ -372,12 +372,18 @@ TEST(BadInputs, N20AttributesOperatorsAndDomains) {
               SaysInOneLine(Parts{"Cast", "to"}));
 }
 
-TEST(BadInputs, N20KeepdimsThatIsNoFlag) {
-  for (const char* value : {"2", "-1"})
+TEST(BadInputs, N20FlagsThatAreNone) {
+  for (const char* value : {"2", "-1"}) {
     EXPECT_THAT(
         ErrorOf(InOpset(17, absl::StrCat("g (float[2,3] x) => (float y) { y = ReduceMean <keepdims = ", value,
                                          "> (x) }"))),
         SaysInOneLine(Parts{"ReduceMean", "keepdims"}));
+    EXPECT_THAT(
+        ErrorOf(InOpset(17, absl::StrCat("g (float[1,1,4] x) => (float y) { y = MaxPool <kernel_shape "
+                                         "= [2], ceil_mode = ",
+                                         value, "> (x) }"))),
+        SaysInOneLine(Parts{"MaxPool", "ceil_mode"}));
+  }
 }
 
 TEST(BadInputs, N22WhatIsNoModel) {

@@ -361,10 +361,11 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
         (axis->i() < -kMaxRank - 1 || axis->i() > kMaxRank)) {
       return absl::InvalidArgumentError(absl::StrCat("axis ", axis->i(), " is out of range"));
     }
-    // Of other numbers inference and the operators of devices need not think alike.
-    if (const pb::AttributeProto* keep = node.attribute("keepdims");
-        keep != nullptr && (keep->i() < 0 || keep->i() > 1)) {
-      return absl::InvalidArgumentError(absl::StrCat("keepdims is ", keep->i(), ", neither 0 nor 1"));
+    // Of flags that are neither 0 nor 1 inference and the operators of devices need not think alike.
+    for (const char* name : {"keepdims", "ceil_mode"}) {
+      const pb::AttributeProto* flag = node.attribute(name);
+      if (flag != nullptr && node.schema->attributes().contains(name) && (flag->i() < 0 || flag->i() > 1))
+        return absl::InvalidArgumentError(absl::StrCat(name, " is ", flag->i(), ", neither 0 nor 1"));
     }
     // Its inference function takes the first batch_dims extents, whether they are there or not.
     if (const pb::AttributeProto* batch = node.attribute("batch_dims");

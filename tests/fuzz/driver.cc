@@ -23,6 +23,10 @@
 #include "tests/fuzz/harness.h"
 
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
+// A target's own, which may call LLVMFuzzerMutate.
+extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most,
+                                                                unsigned int seed);
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
 
 namespace {
 
@@ -70,6 +74,15 @@ class Mutator {
 
   std::string Next() {
     std::string s = corpus_.empty() ? "" : corpus_[Below(corpus_.size())];
+    if (LLVMFuzzerCustomMutator == nullptr) return Blindly(std::move(s));
+    const size_t size = std::min(s.size(), kLongest);
+    s.resize(kLongest);
+    s.resize(LLVMFuzzerCustomMutator(reinterpret_cast<uint8_t*>(s.data()), size, kLongest,
+                                     static_cast<unsigned int>(random_())));
+    return s;
+  }
+
+  std::string Blindly(std::string s) {
     for (size_t n = 1 + Below(4); n > 0; --n) Mutate(&s);
     s.resize(std::min(s.size(), kLongest));
     return s;
@@ -119,12 +132,21 @@ class Mutator {
   const std::vector<std::string>& corpus_;
 };
 
+Mutator* mutator = nullptr;
+
 std::string Content(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
+
+size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most) {
+  std::string s = mutator->Blindly({reinterpret_cast<const char*>(data), size});
+  s.resize(std::min(s.size(), most));
+  std::copy(s.begin(), s.end(), data);
+  return s.size();
+}
 
 int main(int argc, char** argv) {
   double seconds = 0;
@@ -172,9 +194,10 @@ int main(int argc, char** argv) {
     RunOne(input);
   }
   const uint64_t replayed = executions;
-  Mutator mutator(seed, corpus);
+  Mutator made(seed, corpus);
+  mutator = &made;
   while (mutate && (runs == 0 || executions < runs) && (seconds == 0 || elapsed() < seconds))
-    RunOne(mutator.Next());
+    RunOne(mutator->Next());
   std::printf("Done %llu runs in %.0f second(s): %llu of the corpus\n",
               static_cast<unsigned long long>(executions), elapsed(),
               static_cast<unsigned long long>(replayed));

@@ -267,6 +267,10 @@ std::vector<int64_t> Builder::Shape() {
         return dims;
       case 5:  // one number for each channel
         return {dims.size() > 1 ? dims[1] : 1};
+      case 6:  // weights of some features and a small kernel
+        for (size_t i = 0; i < dims.size(); ++i)
+          if (i != 1) dims[i] = 1 + reader_.Below(4);
+        return dims;
       default:
         break;
     }
@@ -552,9 +556,21 @@ bool Builder::Attribute(const OpSchema::Attribute& declared) {
     case pb::AttributeProto::STRING:
       a.set_s(how % 4 == 1 && declared.default_value.has_s() ? declared.default_value.s() : Word());
       break;
-    case pb::AttributeProto::INTS:
-      for (uint32_t i = 0; i < count; ++i) a.add_ints(same && i > 0 ? a.ints(0) : Int());
+    case pb::AttributeProto::INTS: {
+      // Mostly as many as the first input has spatial axes, or axes, and mostly small positive ones.
+      const size_t rank = values_.empty() ? 0 : values_[0].dims.size(), spatial = rank > 2 ? rank - 2 : rank;
+      const size_t fits = declared.name == "pads" ? 2 * spatial : declared.name == "perm" ? rank : spatial;
+      const size_t many = how / 4 % 8 < 6 ? fits : count + reader_.Below(4);
+      for (size_t i = 0; i < many; ++i) {
+        if (declared.name == "perm" && how / 32 % 2 == 0)
+          a.add_ints(static_cast<int64_t>(many - 1 - i));
+        else
+          a.add_ints(same && i > 0       ? a.ints(0)
+                     : how / 32 % 4 != 0 ? reader_.Below(4) + (how / 64 % 2)
+                                         : Int());
+      }
       break;
+    }
     case pb::AttributeProto::FLOATS:
       for (uint32_t i = 0; i < count; ++i) a.add_floats(same && i > 0 ? a.floats(0) : Float());
       break;

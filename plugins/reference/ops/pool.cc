@@ -36,7 +36,7 @@ template <class T, class Y, class Take>
 void Pool(const OpContext& op, const Window& w, const T* x, int64_t planes, Y* y, Y first, const Take& take) {
   const size_t last = w.rank() - 1;
   const int64_t in = w.in[last], out = w.out[last], step = w.stride[last];
-  const int64_t in_plane = w.in_size(), out_plane = w.out_size(), rows = out_plane / out;
+  const int64_t in_plane = w.in_size(), out_plane = w.out_size(), rows = out == 0 ? 0 : out_plane / out;
   const int64_t first_k = w.LastKernel().first, last_k = w.LastKernel().second;
   op.parallel().For(planes, PoolCost(w), [&](int64_t plane) {
     const T* image = x + plane * in_plane;
