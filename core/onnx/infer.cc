@@ -96,6 +96,11 @@ class NodeContext : public pb::InferenceContext {
 
   const pb::AttributeProto* getAttribute(const std::string& name) const override {
     const pb::AttributeProto* given = node_.attribute(name);
+    // Both may not be given, but are by old exporters. The pads are computed then, everywhere but in ONNX's
+    // inference.
+    if (const pb::AttributeProto* automatic = name == "pads" ? node_.attribute("auto_pad") : nullptr;
+        automatic != nullptr && !automatic->s().empty() && automatic->s() != "NOTSET")
+      return nullptr;
     if (given != nullptr || !defaults_) return given;
     auto schema = node_.schema->attributes().find(name);
     if (schema == node_.schema->attributes().end()) return nullptr;

@@ -99,6 +99,14 @@ TEST(Infer, AxesOfPadMayBeOf32Bits) {
         << axes;
 }
 
+TEST(Infer, PadsThatAreComputedCountMoreThanThoseGiven) {
+  const std::string pool =
+      "g (float[1,1,5,5] x) => (float[A,B,C,D] y) { y = MaxPool <kernel_shape = [3, 3], ";
+  EXPECT_EQ(ExtentsIn(pool + "pads = [0, 0, 0, 0], auto_pad = \"SAME_UPPER\"> (x) }", "y"), "1,1,5,5");
+  EXPECT_EQ(ExtentsIn(pool + "pads = [1, 1, 1, 1], auto_pad = \"VALID\"> (x) }", "y"), "1,1,3,3");
+  EXPECT_EQ(ExtentsIn(pool + "pads = [2, 2, 2, 2], auto_pad = \"NOTSET\"> (x) }", "y"), "1,1,7,7");
+}
+
 TEST(Infer, ContradictionsNameTheNode) {
   EXPECT_THAT(ExtentsIn("g (float[2,3] a, float[4,5] b) => (float[A,B] y) { y = MatMul(a, b) }", "y"),
               HasSubstr("MatMul of 'y': "));
