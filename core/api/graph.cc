@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/api/error.h"
+#include "core/api/operators.h"
 #include "core/api/request.h"
 #include "core/api/session.h"
 #include "core/onnx/model.h"
@@ -103,6 +104,7 @@ graph_status graph_load(const char* path, const graph_options* options, graph_t*
     if (graph == nullptr) return braid::NullArgument("graph");
     *graph = nullptr;
     if (path == nullptr) return braid::NullArgument("path");
+    braid::AskPluginsForOperators();
     auto own = braid::OptionsOf(options);
     if (!own.ok()) return own.status();
     return braid::Finish(braid::LoadModelFile(path), path, *own, graph);
@@ -115,6 +117,7 @@ graph_status graph_load_memory(const void* model, uint64_t bytes, const graph_op
     if (graph == nullptr) return braid::NullArgument("graph");
     *graph = nullptr;
     if (model == nullptr) return braid::NullArgument("model");
+    braid::AskPluginsForOperators();
     auto own = braid::OptionsOf(options);
     if (!own.ok()) return own.status();
     std::string base = own->base_folder != nullptr ? own->base_folder : "";

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/graph/names.h"
 #include "core/onnx/large_tensors.h"
@@ -408,22 +409,41 @@ bool IsEquation(std::string_view equation) {
   return true;
 }
 
+// Whether a node is of a domain that is not ONNX's.
+bool HasOtherOperators(const pb::GraphProto& graph) {
+  return std::any_of(graph.node().begin(), graph.node().end(), [](const pb::NodeProto& node) {
+    return (!node.domain().empty() && !absl::StartsWith(node.domain(), "ai.onnx.")) ||
+           std::any_of(node.attribute().begin(), node.attribute().end(),
+                       [](const pb::AttributeProto& a) { return a.has_g() && HasOtherOperators(a.g()); });
+  });
+}
+
 absl::Status CheckOperators(const pb::GraphProto& graph, const std::map<std::string, int64_t>& imports) {
   for (const auto& node : graph.node()) {
     const std::string& domain = node.domain();
     auto import = imports.find(domain);
     if (import == imports.end())
       return Bad(absl::StrCat(LabelOf(node), ": the model does not import its domain '", domain, "'"));
-    if (FindSchema(node.op_type(), domain, import->second) == nullptr &&
-        !(domain.empty() && IsExperimental(node.op_type(), import->second))) {
+    const pb::OpSchema* schema = FindSchema(node.op_type(), domain, import->second);
+    if (schema == nullptr && !(domain.empty() && IsExperimental(node.op_type(), import->second))) {
       const auto* any = FindSchema(node.op_type(), domain, 1 << 20);
       if (any != nullptr)
-        return Bad(absl::StrCat(LabelOf(node), ": the operator is not in opset ", import->second,
-                                "; it came with ", VersionsOf(node.op_type(), domain).front()));
+        return Bad(absl::StrCat(
+            LabelOf(node), ": the operator is not in opset ", import->second, "; it came with ",
+            VersionsOf(node.op_type(), domain).empty() ? any->since_version()
+                                                       : VersionsOf(node.op_type(), domain).front()));
       return Bad(absl::StrCat(LabelOf(node), ": there is no operator '", node.op_type(), "' in domain '",
                               domain.empty() ? "ai.onnx" : domain, "'",
                               NearestOperator(node.op_type(), domain)));
     }
+    // The official checker knows ONNX's own domains alone.
+    if (schema != nullptr && schema == FindDeclared(node.op_type(), domain, import->second))
+      if (absl::Status s = Guard([&] {
+            schema->Verify(node);
+            return absl::OkStatus();
+          });
+          !s.ok())
+        return Annotate(s, absl::StrCat(LabelOf(node), ": "));
     std::set<std::string> names;
     for (const auto& a : node.attribute()) {
       if (!names.insert(a.name()).second)
@@ -552,6 +572,7 @@ absl::StatusOr<Prepared> Prepare(std::shared_ptr<Origin> origin, const ModelBudg
   std::map<std::string, int64_t> imports;
   for (const auto& import : model.opset_import()) imports[import.domain()] = import.version();
   if (imports.contains("") && imports[""] >= 6) CastByNumber(model.mutable_graph()->mutable_node());
+  if (HasOtherOperators(model.graph())) DeclareOperators();
   if (absl::Status s = CheckOperators(model.graph(), imports); !s.ok()) return s;
   if (absl::Status s = Check(model); !s.ok()) return s;
   if (absl::Status s = Upgrade(&model, &out.info); !s.ok()) return s;

@@ -118,7 +118,8 @@ bool Accepts(const pb::OpSchema& schema, const pb::NodeProto& node,
 
 const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version) {
   const int bounded = static_cast<int>(std::clamp<int64_t>(version, 0, 1 << 20));
-  return pb::OpSchemaRegistry::Schema(op, bounded, domain);
+  const pb::OpSchema* schema = pb::OpSchemaRegistry::Schema(op, bounded, domain);
+  return schema != nullptr ? schema : FindDeclared(op, domain, version);
 }
 
 int NewestOpsetOf(std::string_view domain) {
@@ -141,6 +142,7 @@ std::string NearestOperator(const std::string& op, const std::string& domain) {
   std::vector<std::string> known;
   for (const auto& [key, versions] : History())
     if (key.first == domain) known.push_back(key.second);
+  for (std::string& declared : DeclaredIn(domain)) known.push_back(std::move(declared));
   const std::string nearest = NearestName(op, known, std::max<size_t>(2, op.size() / 3));
   return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
 }

@@ -28,6 +28,11 @@ const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain,
 // All versions of an operator, oldest first; none if there is no such operator.
 const std::vector<int>& VersionsOf(const std::string& op, const std::string& domain);
 
+// Of operators that are not ONNX's (operators.h): asks for them, and what there is of them.
+void DeclareOperators();
+const pb::OpSchema* FindDeclared(const std::string& op, const std::string& domain, int64_t version);
+std::vector<std::string> DeclaredIn(const std::string& domain);
+
 // "; did you mean 'Conv'?" for an operator that no version of the domain has; "" if nothing is near.
 std::string NearestOperator(const std::string& op, const std::string& domain);
 

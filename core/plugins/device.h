@@ -149,6 +149,9 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
                                                      std::optional<std::string> cache_folder = {});
   // Breaches of the ABI's rules that the checked layer saw so far, by host or plugin; 0 if not checked.
   uint64_t violations() const;
+  // What a call into the plugin that ended with `status` was about, with the text that it left on this
+  // thread.
+  absl::Status Error(braid_status status, std::string_view doing) const;
   // See Device::LeaveOpen.
   void LeaveOpen() { left_open_.store(true, std::memory_order_relaxed); }
 
@@ -157,7 +160,6 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   static absl::StatusOr<std::shared_ptr<Plugin>> Negotiate(Entry entry, const LoadOptions& options,
                                                            const std::string& origin);
   absl::Status Adopt(const braid_plugin* table, const LoadOptions& options);
-  absl::Status Error(braid_status status, std::string_view doing) const;
   friend class Device;
   std::unique_ptr<HostTable> host_;
   std::shared_ptr<PluginLayer> layer_;      // around the plugin's own table, or null

@@ -47,7 +47,12 @@ braid_status BRAID_CALL PluginOpen(const braid_plugin* p, uint32_t index, const 
 }
 
 // Tables of extensions take handles, which this layer would have to replace; none is known to it yet.
-const void* BRAID_CALL PluginExtension(const braid_plugin*, const char*) { return nullptr; }
+const void* BRAID_CALL PluginExtension(const braid_plugin* p, const char* id) {
+  Layer* layer = LayerOf(p);
+  if (layer->inner().get_extension == nullptr) return nullptr;
+  const SlotMark mark(layer->id(), "plugin.get_extension");
+  return layer->inner().get_extension(&layer->inner(), id);
+}
 
 void BRAID_CALL PluginShutdown(const braid_plugin* p) {
   Layer* layer = LayerOf(p);
