@@ -400,7 +400,7 @@ TEST(BadInputs, N13ConvolutionsAndPoolingOfNothing) {
         "= [3, 3], strides = [2, 2]>(x) }",
         "g (float[1,1,5,0] x) => (float[A,B,C,D] y) { y = LpPool<auto_pad = \"SAME_UPPER\", kernel_shape = "
         "[3, 3], strides = [2, 2]>(x) }",
-        "g (float[1,1,5,0] x) => (float[A,B,C,D] y) <float[1,1,3,3] w = {1,1,1,1,1,1,1,1,1}> { y = "
+        "g (float[1,1,5,0] x) => (float[A,B,C,D] y) <float[1,1,1,1] w = {1}> { y = "
         "Conv<auto_pad = "
         "\"SAME_UPPER\", strides = [2, 2]>(x, w) }"})
     Gives<float>(model, {1, 1, 3, 0}, {});

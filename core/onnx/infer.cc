@@ -74,6 +74,7 @@ class Inferencer {
   absl::Status Node(NodeId index);
   absl::Status Call(NodeId index, class NodeContext* context);
   absl::Status If(NodeId index, class NodeContext* context);
+  static void FitToNothing(const ScopeNode& node, class NodeContext* context);
   absl::Status Finish(const ScopeNode& node, size_t output, TypeProto inferred);
   TypeProto Declared(TypeProto type) const;
   void Propagate(const ScopeNode& node);
@@ -356,6 +357,23 @@ absl::Status Inferencer::If(NodeId index, NodeContext* context) {
   return any ? absl::OkStatus() : unfit;
 }
 
+// With auto_pad SAME an axis without elements has none in the output, where ONNX's inference may round up to
+// one.
+void Inferencer::FitToNothing(const ScopeNode& node, NodeContext* context) {
+  const pb::AttributeProto* pad = node.attribute("auto_pad");
+  if (pad == nullptr || pad->s().rfind("SAME", 0) != 0) return;
+  const TypeProto* in = context->getInputType(0);
+  if (in == nullptr) return;
+  for (TypeProto& out : context->outputs()) {
+    if (out.tensor_type().shape().dim_size() != in->tensor_type().shape().dim_size()) continue;
+    for (int i = 2; i < in->tensor_type().shape().dim_size(); ++i) {
+      const auto& dim = in->tensor_type().shape().dim(i);
+      if (dim.has_dim_value() && dim.dim_value() == 0)
+        out.mutable_tensor_type()->mutable_shape()->mutable_dim(i)->set_dim_value(0);
+    }
+  }
+}
+
 absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
   const ScopeNode& node = scope_.nodes[index];
   return Guard([&] {
@@ -390,6 +408,7 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
       // Its inference function takes onesided to be 0 where it is not given; the specification says 1.
       if (node.proto.op_type() == "STFT") context->ShowDefaults();
       schema.GetTypeAndShapeInferenceFunction()(*context);
+      FitToNothing(node, context);
       // Its inference function counts the classes by the intercepts, which may be left out.
       if (node.proto.op_type() == "LinearClassifier" && context->outputs().size() > 1 &&
           node.attribute("intercepts") == nullptr) {

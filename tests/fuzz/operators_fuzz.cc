@@ -185,7 +185,10 @@ class Builder {
   bool Build();
 
   bool IsRandom() const { return operator_->schema.Name().find("Random") != std::string::npos || random_; }
-  const std::vector<HostValue>& values() const { return values_; }
+  bool HasBody() const {
+    return std::any_of(node_.attribute().begin(), node_.attribute().end(),
+                       [](const auto& a) { return a.has_g(); });
+  }
   // Inputs whose bit is set in `constants` are constants where they can be.
   std::string Model(uint64_t constants, std::vector<HostValue>* inputs) const;
   uint64_t constants() const { return constants_; }
@@ -774,8 +777,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (std::getenv("BRAID_FUZZ_MODEL") != nullptr)
     std::fprintf(stderr, "%s: %s %s; %s %s\n", name.c_str(), graph_status_name(first.status),
                  first.error.c_str(), graph_status_name(second.status), second.error.c_str());
+  // What a loop collects in no turn has the extents that the body declares, as far as it does.
+  const auto equal = [&](const HostValue& x, const HostValue& y) {
+    return x == y || (builder.HasBody() && x.bytes.empty() && y.bytes.empty() && x.kind == y.kind);
+  };
   if (first.status == GRAPH_OK && second.status == GRAPH_OK && !builder.IsRandom() &&
-      first.outputs != second.outputs)
+      !std::equal(first.outputs.begin(), first.outputs.end(), second.outputs.begin(), second.outputs.end(),
+                  equal))
     Finding(name + " gives other numbers where its inputs are constants");
   return 0;
 }
