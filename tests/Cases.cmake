@@ -39,8 +39,8 @@ braid_cases(node_cases_cut CASES ${node_cases} DEVICE reference,sim AT_LEAST 187
 set(two_sims [[{"devices": [{"name": "a"}, {"name": "b"}]}]])
 braid_cases(node_cases_two_sims CASES ${node_cases} DEVICE sim AT_LEAST 1874 SIM ${two_sims} ARGS ${known} --placement random:1)
 # What ONNX's own cases leave out (tools/models/attribute_cases.py).
-braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 2281)
-braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 2281 ARGS --placement random:1)
+braid_cases(attribute_cases_reference CASES attributes DEVICE reference AT_LEAST 3800)
+braid_cases(attribute_cases_cut CASES attributes DEVICE reference,sim AT_LEAST 3800 ARGS --placement random:1)
 # Older releases' models with their results, of opset 1 on (tools/models/releases.py).
 foreach(release IN ITEMS 1.3.0=457 1.5.0=549 1.7.0=876 1.10.2=974 1.14.1=1291 1.18.0=1536 1.19.1=1728)
   string(REGEX MATCH "^([^=]*)=(.*)$" parts ${release})
@@ -56,6 +56,13 @@ set(exported "${CMAKE_CURRENT_SOURCE_DIR}/exporters")
 braid_cases(exported_reference CASES ${exported} DEVICE reference AT_LEAST 386 LABEL smoke sanitize)
 braid_cases(exported_cut CASES ${exported} DEVICE reference,sim AT_LEAST 386 ARGS --placement random:1)
 braid_cases(exported_two_sims CASES ${exported} DEVICE sim AT_LEAST 386 SIM ${two_sims} ARGS --placement random:2)
+# Every attribute, listed value and optional input of every operator is in one of these cases.
+set(python "${Python3_EXECUTABLE}")
+if(EXISTS "${BRAID_CACHE}/venv/bin/python")
+  set(python "${BRAID_CACHE}/venv/bin/python")
+endif()
+add_test(NAME coverage_of_operators COMMAND "${python}" -B "${PROJECT_SOURCE_DIR}/tools/testing/coverage.py" --cases "${BRAID_CACHE}/cases")
+set_tests_properties(coverage_of_operators PROPERTIES LABELS smoke TIMEOUT 300)
 # Each type that a schema allows (tools/models/type_cases.py derives them from the schemas, and fails where one has no case).
 braid_cases(type_cases_reference CASES types DEVICE reference AT_LEAST 2968 LABEL smoke sanitize)
 braid_cases(type_cases_cut CASES types DEVICE reference,sim AT_LEAST 2968 ARGS --placement random:1)

@@ -70,6 +70,17 @@ def whole(value):
     return array.astype(object) if array.dtype.kind in "US" else array
 
 
+# What ONNX Runtime gives as uint8.
+BYTES = {
+    "tensor(float8e4m3fn)": ml_dtypes.float8_e4m3fn, "tensor(float8e4m3fnuz)": ml_dtypes.float8_e4m3fnuz,
+    "tensor(float8e5m2)": ml_dtypes.float8_e5m2, "tensor(float8e5m2fnuz)": ml_dtypes.float8_e5m2fnuz,
+}  # fmt: skip
+
+
+def named_type(value, kind: str):
+    return value.view(BYTES[kind]) if kind in BYTES and value.dtype == np.uint8 else value
+
+
 def difference(got, expected, rtol: float, atol: float) -> str:
     """Where two answers differ, or nothing."""
     if isinstance(expected, list):
@@ -101,13 +112,13 @@ def difference(got, expected, rtol: float, atol: float) -> str:
 class Case:
     """One node with its inputs. See Suite.add."""
 
-    def __init__(self, op, what, inputs, attributes, outputs, domain, without, formula, rtol, atol, opset, types):
+    def __init__(self, op, what, inputs, attributes, outputs, domain, without, formula, rtol, atol, opset, types, signs):
         self.op, self.domain, self.attributes, self.formula = op, domain, attributes, formula
         self.name = f"{op.lower()}_{what}"
         self.inputs, self.without, self.rtol, self.atol = inputs, without or {}, rtol, atol
         self.opset = opset or NEWEST[domain]
         self.schema = defs.get_schema(op, self.opset, domain)
-        self.types = types or {}
+        self.types, self.signs = types or {}, signs
         self.input_names = self.named(self.schema.inputs, [i is not None for i in inputs])
         self.output_names = self.named(self.schema.outputs, [True] * outputs if isinstance(outputs, int) else outputs)
 
@@ -136,7 +147,11 @@ class Case:
                 outputs.append(helper.make_value_info(name, type_of(expected[i])))
             else:
                 outputs.append(onnx.ValueInfoProto(name=name))
-        graph = helper.make_graph([node], self.name, infos, outputs)
+        nodes = [node]
+        if self.signs:
+            nodes.append(helper.make_node("Reciprocal", ["zeros"], [node.output[0]]))
+            node.output[0] = "zeros"
+        graph = helper.make_graph(nodes, self.name, infos, outputs)
         imports = [helper.make_opsetid(self.domain, opset)]
         if self.domain:
             imports.append(helper.make_opsetid("", NEWEST[""]))
@@ -169,7 +184,8 @@ class Case:
                 model = onnx.shape_inference.infer_shapes(self.model(opset, None))
                 model.ir_version = 10
                 session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-                return [whole(v) for v in session.run(None, self.feeds())], f"opset {opset}"
+                types = [o.type for o in session.get_outputs()]
+                return [named_type(whole(v), t) for v, t in zip(session.run(None, self.feeds()), types)], f"opset {opset}"
             except Exception as error:  # whatever stops it: it does not run this model
                 self.refusals[ORT] = str(error).splitlines()[0]
         return None
@@ -190,6 +206,8 @@ class Case:
             if self.formula is not None:
                 made = self.formula(*self.inputs)
                 answers[FORMULA] = [whole(v) for v in (made if isinstance(made, tuple) else (made,))]
+                if self.signs:
+                    answers[FORMULA][0] = np.reciprocal(answers[FORMULA][0])
             for oracle, ask in ((ORT, self.ask_ort), (ONNX, self.ask_onnx)):
                 answer = None if oracle in self.without else ask()
                 if answer:
@@ -245,11 +263,39 @@ def message(value, info: onnx.ValueInfoProto):
     return numpy_helper.from_array(np.asarray(value), info.name)
 
 
+class Graph:
+    """A model of several nodes with expected outputs that come from its specification. See Suite.graph."""
+
+    complaint, refusals = "", {}
+
+    def __init__(self, name: str, text: str, inputs: list, expected: list, source: str):
+        self.name, self.inputs, self.expected, self.source = name, inputs, expected, source
+        opsets = ", ".join(f'"{domain}": {version}' for domain, version in NEWEST.items())
+        self.model = onnx.parser.parse_model(f"<ir_version: {IR_VERSION}, opset_import: [{opsets}]> {text}")
+        self.model.graph.name = name
+
+    def write(self, folder: pathlib.Path) -> None:
+        self.model.doc_string = self.source
+        data = folder / self.name / "test_data_set_0"
+        data.mkdir(parents=True)
+        (folder / self.name / "model.onnx").write_bytes(self.model.SerializeToString(deterministic=True))
+        graph = self.model.graph
+        for what, infos, values in (("input", graph.input, self.inputs), ("output", graph.output, self.expected)):
+            for j, (info, value) in enumerate(zip(infos, values, strict=True)):
+                (data / f"{what}_{j}.pb").write_bytes(message(value, info).SerializeToString(deterministic=True))
+
+
 class Suite:
     """Takes the cases and writes them."""
 
     def __init__(self):
-        self.cases: dict[str, Case] = {}
+        self.cases: dict[str, Case | Graph] = {}
+
+    def graph(self, name: str, text: str, inputs: list, expected: list, source: str) -> None:
+        """Adds a case of a graph in ONNX's text form, without header; `source` says why `expected` is right."""
+        if name in self.cases:
+            raise ValueError(f"two cases are called {name}")
+        self.cases[name] = Graph(name, text, [as_array(i) for i in inputs], [as_array(e) for e in expected], source)
 
     def __call__(
         self,
@@ -265,13 +311,14 @@ class Suite:
         atol: float | None = None,
         opset: int = 0,
         types: dict | None = None,
+        signs: bool = False,
     ) -> None:
         """Adds a case `<op>_<what>`. An input that is None is left out; outputs are a count, or for each whether it
         is asked for; types overrule what a value's own type is, by the name of the input or output; without tells which
-        oracles are not to be asked, and why. The absolute
+        oracles are not to be asked, and why; with signs a Reciprocal follows, which tells 0 from -0. The absolute
         tolerance, unless given, is 1e-6 of the largest expected number."""
         inputs = [as_array(i) for i in inputs]
-        case = Case(op, what, inputs, attributes or {}, outputs, domain, without, formula, rtol, atol, opset, types)
+        case = Case(op, what, inputs, attributes or {}, outputs, domain, without, formula, rtol, atol, opset, types, signs)
         if case.name in self.cases:
             raise ValueError(f"two cases are called {case.name}")
         self.cases[case.name] = case
