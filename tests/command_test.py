@@ -337,6 +337,35 @@ def what_a_device_would_rather_not_run(braid: Command) -> None:
         os.environ["BRAID_SIM"] = "1"
 
 
+def draws_a_page(braid: Command) -> None:
+    body = helper.make_graph([helper.make_node("Neg", ["x"], ["b"])], "body", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, [2])])
+    other = helper.make_graph([helper.make_node("Abs", ["x"], ["d"])], "other", [], [helper.make_tensor_value_info("d", TensorProto.FLOAT, [2])])
+    nodes = [
+        helper.make_node("If", ["c"], ["t"], then_branch=body, else_branch=other, name="</script><script>alert(1)</script>"),
+        helper.make_node("LeakyRelu", ["t"], ["y"], alpha=0.25, name="\x1b[2Jclear"),
+    ]
+    inputs = [helper.make_tensor_value_info("c", TensorProto.BOOL, []), helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (braid.folder / "page.onnx").write_bytes(model.SerializeToString())
+    text = braid("inspect", "page.onnx", "--html", "page.html", "--device", "reference")
+    assert "activations" in text and "2 bodies" in text and "\x1b" not in text
+    page = (braid.folder / "page.html").read_text()
+    assert page.startswith("<!doctype html>") and page.count("</script>") == 2 and "alert(1)</" not in page and "\x1b" not in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing comes from elsewhere
+    data = json.loads(page.split('type="application/json">')[1].split("</script>")[0])
+    assert [n["op"] for n in data["graphs"][0]["nodes"]] == ["If", "LeakyRelu"]
+    node = data["graphs"][0]["nodes"][1]
+    assert ["alpha", "0.25"] in node["attributes"] and node["device"] == "reference:0" and node["cost"] >= 0
+    bodies = data["graphs"][0]["nodes"][0]["bodies"]
+    assert {name: [n["op"] for n in data["graphs"][g]["nodes"]] for name, g in bodies} == {"then_branch": ["Neg"], "else_branch": ["Abs"]}
+    assert data["graphs"][0]["nodes"][0]["name"] == "</script><script>alert(1)</script>"
+    # Without devices the graph is drawn all the same, and why is said.
+    text = braid("inspect", "page.onnx", "--html", "page.html", "--device", "nosuch")
+    assert "shows no devices" in text and "nosuch" in text
+    assert "can't be written" in braid("inspect", "page.onnx", "--html", "nosuch/page.html", status=USAGE)
+
+
 def operators_of_a_device(braid: Command) -> None:
     cells = braid.json("inspect", "--operators")["cells"]
     newest = {}
@@ -369,6 +398,7 @@ def reports_in_json(braid: Command) -> None:
     assert doctor["environment"]["BRAID_SIM"] == "1" and doctor["directories"] and doctor["version"].startswith("0.1")
     assert {p["id"]: p["outcome"] for p in doctor["plugins"]}["reference"] == "loaded"
     inspect = braid.json("inspect", model)
+    assert inspect["types"] == {"float32": 2} and inspect["bodies"] == 0
     assert inspect["operators"] == {"Relu": 1} and inspect["nodes"] == 1 and inspect["parameters"] == 0
     assert inspect["opset_imports"] == {"ai.onnx": 21} and inspect["inputs"][0]["name"] == "x"
     plan = braid.json("plan", model, "--device", "reference,sim", "--symbol", "N=2")
@@ -477,6 +507,7 @@ TESTS = [
     random_placement_predicts_nothing,
     what_no_device_can_run,
     what_a_device_would_rather_not_run,
+    draws_a_page,
     operators_of_a_device,
     reports_in_json,
     verify_outcomes,
