@@ -114,9 +114,11 @@ std::vector<std::pair<std::string, std::string>> Summary(const Graph& graph, con
                                                          const Totals& totals) {
   std::vector<std::pair<std::string, std::string>> out;
   out.emplace_back("IR version", std::to_string(info.ir_version));
-  out.emplace_back("made by", info.producer_name.empty()
-                                  ? "an unnamed producer"
-                                  : Printable(info.producer_name + (info.producer_version.empty() ? "" : " " + info.producer_version)));
+  out.emplace_back("made by",
+                   info.producer_name.empty()
+                       ? "an unnamed producer"
+                       : Printable(info.producer_name +
+                                   (info.producer_version.empty() ? "" : " " + info.producer_version)));
   for (const auto& [domain, version] : info.opset_imports)
     out.emplace_back("opset", Printable(domain.empty() ? "ai.onnx" : domain) + " " + std::to_string(version));
   for (const std::string& note : info.notes) out.emplace_back("loading", Printable(note));
