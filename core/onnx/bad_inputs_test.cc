@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "core/onnx/testing.h"
+#include "onnx/onnx-data.pb.h"
 
 namespace braid::loader {
 namespace {
@@ -195,6 +196,28 @@ TEST(BadInputs, N11InitializersThatDoNotFitTheirDims) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"model in memory", "tensor 'w'", "3 entries", "want 2"}));
   model.mutable_graph()->mutable_initializer(0)->set_dims(0, -2);
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"tensor 'w'", "negative dimension"}));
+}
+
+TEST(BadInputs, N11MapsWhoseKeysAndValuesDiffer) {
+  pb::MapProto map;
+  map.set_key_type(pb::TensorProto::INT64);
+  for (const int64_t key : {4, 5, 6}) map.add_keys(key);
+  map.mutable_values()->set_elem_type(pb::SequenceProto::TENSOR);
+  Type declared;
+  declared.kind = ValueKind::kMap;
+  for (int count = 0; count < 5; ++count) {
+    const std::string bytes = map.SerializeAsString();
+    const auto value =
+        ParseValueProto({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, declared);
+    EXPECT_EQ(value.ok(), count == 3);
+    if (!value.ok()) {
+      EXPECT_THAT(std::string(value.status().message()),
+                  SaysInOneLine(Parts{"3 keys", absl::StrCat(count, " values")}));
+    }
+    auto* t = map.mutable_values()->add_tensor_values();
+    t->set_data_type(pb::TensorProto::FLOAT);
+    t->add_float_data(1);
+  }
 }
 
 TEST(BadInputs, N12ConstantsOfShapesThatOverflow) {

@@ -121,6 +121,9 @@ absl::StatusOr<HostValue> FromMap(const pb::MapProto& map, ElementType value_typ
   if (!keys.ok()) return keys.status();
   auto values = FromSequence(map.values());
   if (!values.ok()) return values.status();
+  if (const int64_t count = keys->type.dims[0].value; count != static_cast<int64_t>(values->items.size()))
+    return absl::InvalidArgumentError(
+        absl::StrCat("the map has ", count, " keys and ", values->items.size(), " values"));
   HostValue joined;
   if (values->items.empty()) {
     joined.type.element = value_type;
