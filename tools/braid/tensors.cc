@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cmath>
@@ -298,6 +299,7 @@ std::string InfoText(const graph_value_info& info) {
 }
 
 uint64_t BytesOf(int32_t type, const std::vector<int64_t>& dims) {
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return 0;
   uint64_t count = 1;
   for (int64_t d : dims)
     if (__builtin_mul_overflow(count, static_cast<uint64_t>(d), &count)) return UINT64_MAX;

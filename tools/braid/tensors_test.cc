@@ -174,6 +174,7 @@ TEST(Tensors, BytesAreCheckedAndFilesSayWhy) {
   EXPECT_EQ(BytesOf(GRAPH_INT4, {3}), 2u);
   EXPECT_EQ(BytesOf(GRAPH_FLOAT, {INT64_MAX, 4}), UINT64_MAX);
   EXPECT_EQ(BytesOf(GRAPH_DOUBLE, {INT64_MAX}), UINT64_MAX);
+  EXPECT_EQ(BytesOf(GRAPH_FLOAT, {INT64_MAX, 4, 0}), 0u);
   EXPECT_EQ(TypeText(GRAPH_DOUBLE), "float64");
   EXPECT_EQ(TypeText(99), "type 99");
   for (const auto& [path, why] : {std::pair("/nonexistent/x", "No such file"), std::pair("/", "directory")}) {
