@@ -208,6 +208,9 @@ def messages(braid: Command) -> None:
         (["plan", braid.folder], ["is a directory"]),
         (["verify", "absent"], ["absent: is no folder"]),
         (["verify", "empty"], ["empty: there is no case"]),
+        (["bench", model, "--clients", "20000"], ["'20000'", "at most 1024"]),
+        (["bench", model, "--warmup", "1e300"], ["'1e300'", "at most 86400"]),
+        (["bench", model, "--seconds", "nan"], ["'nan'"]),
         (["new-plugin", "Bad-Name"], ["'Bad-Name'"]),
         (["new-plugin", "acme", "--dir", "."], ["not empty"]),
     ):
@@ -337,6 +340,17 @@ def what_a_device_would_rather_not_run(braid: Command) -> None:
         os.environ["BRAID_SIM"] = "1"
 
 
+def outputs_of_one_file_name(braid: Command) -> None:
+    nodes = [helper.make_node("Neg", ["x"], ["a/b"]), helper.make_node("Abs", ["x"], ["a_b"])]
+    outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in ("a/b", "a_b")]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (braid.folder / "names.onnx").write_bytes(model.SerializeToString())
+    text = braid("run", "names.onnx", "--output-dir", "out", status=USAGE)
+    assert "'a/b'" in text and "'a_b'" in text and "a_b.npy" in text
+    assert not (braid.folder / "out").exists()
+
+
 def draws_a_page(braid: Command) -> None:
     body = helper.make_graph([helper.make_node("Neg", ["x"], ["b"])], "body", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, [2])])
     other = helper.make_graph([helper.make_node("Abs", ["x"], ["d"])], "other", [], [helper.make_tensor_value_info("d", TensorProto.FLOAT, [2])])
@@ -434,6 +448,7 @@ def verify_outcomes(braid: Command) -> None:
     # The command line's tolerance goes before the case's.
     assert braid("verify", "cases", "--rtol", "1e-6", status=FAILED).endswith("1 passed, 3 failed, 0 skipped\n")
     assert braid("verify", "cases", "--rtol", "0", "--atol", "0.1").endswith("4 passed, 0 failed, 0 skipped\n")
+    assert "no case's name matches z*" in braid("verify", "cases", "--filter", "z*", status=USAGE)
     assert braid("verify", "cases", "--filter", "r*t", "--filter", "n*").endswith("2 passed, 0 failed, 0 skipped\n")
     report = braid.json("verify", "cases", status=FAILED)
     assert (report["passed"], report["failed"], report["skipped"]) == (3, 1, 0)
@@ -507,6 +522,7 @@ TESTS = [
     random_placement_predicts_nothing,
     what_no_device_can_run,
     what_a_device_would_rather_not_run,
+    outputs_of_one_file_name,
     draws_a_page,
     operators_of_a_device,
     reports_in_json,

@@ -131,19 +131,20 @@ int Run(const Options& options) {
 }  // namespace
 
 std::function<int()> AddBench(CLI::App& app) {
+  constexpr double kDay = 86400;  // seconds
   auto options = std::make_shared<Options>();
   app.add_option("model", options->model, "an .onnx file")->required();
   AddInputOptions(app, &options->inputs);
   AddLoadOptions(app, &options->load);
   app.add_option("--seconds", options->seconds, "how long to measure")
-      ->check(NotBelow(0))
+      ->check(NotBelow(0, kDay))
       ->capture_default_str();
   app.add_option("--runs", options->runs, "this many runs a client instead")->check(NotBelow(1));
   app.add_option("--warmup", options->warmup, "seconds of runs that do not count")
-      ->check(NotBelow(0))
+      ->check(NotBelow(0, kDay))
       ->capture_default_str();
   app.add_option("--clients", options->clients, "threads that run the one graph at the same time")
-      ->check(NotBelow(1))
+      ->check(NotBelow(1, 1024))
       ->capture_default_str();
   app.add_flag("--json", options->json, "print JSON");
   return [options] { return Run(*options); };

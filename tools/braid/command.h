@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -24,8 +25,8 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Takes numbers of at least `least`.
-CLI::Validator NotBelow(double least);
+// Takes numbers from `least` to `most`.
+CLI::Validator NotBelow(double least, double most = std::numeric_limits<double>::infinity());
 
 struct Command {
   const char* name;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
@@ -92,15 +93,16 @@ int Main(int argc, char** argv) {
 
 }  // namespace
 
-CLI::Validator NotBelow(double least) {
+CLI::Validator NotBelow(double least, double most) {
   return CLI::Validator(
-      [least](std::string& text) {
+      [least, most](std::string& text) {
         char* end = nullptr;
         const double value = std::strtod(text.c_str(), &end);
-        if (!text.empty() && *end == 0 && value >= least) return std::string();
-        return fmt::format("'{}' is no number of at least {}", text, least);
+        if (!text.empty() && *end == 0 && value >= least && value <= most) return std::string();
+        return fmt::format("'{}' is no number of at least {}{}", text, least,
+                           std::isinf(most) ? "" : fmt::format(" and at most {}", most));
       },
-      fmt::format(">= {}", least));
+      std::isinf(most) ? fmt::format(">= {}", least) : fmt::format("{} to {}", least, most));
 }
 
 std::string NearestMatch(const std::string& wrong, const std::vector<std::string>& candidates) {

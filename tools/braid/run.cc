@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "tools/braid/command.h"
@@ -93,6 +94,11 @@ int Run(const Options& options) {
     ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   if (!options.output_dir.empty()) {
+    std::map<std::string, std::string> files;
+    for (const HostData& out : outputs)
+      if (const auto [other, is_new] = files.emplace(FileNameOf(out.name), out.name); !is_new)
+        throw UsageError(
+            fmt::format("outputs '{}' and '{}' would both be {}", other->second, out.name, other->first));
     std::filesystem::create_directories(options.output_dir);
     for (const HostData& out : outputs) Write(out, options.output_dir, out.name);
   }

@@ -38,6 +38,8 @@ int Run(const Options& options) {
   KnownFailures known;
   if (!options.known.empty()) known = KnownFailures::Read(options.known);
   const std::vector<Job> jobs = Jobs(options);
+  if (jobs.empty())
+    throw UsageError(fmt::format("no case's name matches {}", fmt::join(options.filters, ", ")));
   nlohmann::json results = nlohmann::json::array();
   size_t counts[3] = {};
   uint64_t violations = 0;
