@@ -187,6 +187,18 @@ TEST(Failures, ValuesThatNoBufferHoldsGoElsewhere) {
   EXPECT_EQ(graph_buffer_alloc(Sim(kSmallBuffers).c_str(), 2000, &buffer), GRAPH_OUT_OF_MEMORY);
 }
 
+// A function that fits into no device's memory is not cut into its parts, none of which would fit either.
+TEST(Failures, AFunctionThatFitsNowhereIsNamed) {
+  const std::string model = std::string(kHeader) + R"(g () => (float[N] y) {
+      size = Constant<value = int64 {1000}>()
+      y = HannWindow(size)
+    })";
+  GraphPtr graph = Load(model, Sim(kSmallBuffers));
+  graph_tensor out = GRAPH_TENSOR_INIT;
+  EXPECT_EQ(graph_run(graph.get(), nullptr, 0, &out, 1), GRAPH_UNSUPPORTED);
+  EXPECT_THAT(graph_last_error(), AllOf(HasSubstr("HannWindow"), HasSubstr("NO_MEMORY")));
+}
+
 // Operators that only name or describe a value follow their neighbours.
 TEST(Placement, DescribingNeverSwitchesDevices) {
   // The matrix products are worth the transfers to the fast device, and what is between them costs it a

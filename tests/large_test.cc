@@ -123,7 +123,12 @@ TEST_F(Large, FourGibibytesOfWeightsAreMapped) {
   ASSERT_EQ(y.size(), static_cast<size_t>(kColumns));
   EXPECT_EQ(y[0], 2.5f);
   EXPECT_EQ(y[1], 0);
-  EXPECT_LT(PeakMemory() - before, 200 << 10) << "KiB: the weights were copied or read";
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr int64_t kMost = 512 << 10;  // what was freed is kept for a while, and the shadow counts
+#else
+  constexpr int64_t kMost = 200 << 10;
+#endif
+  EXPECT_LT(PeakMemory() - before, kMost) << "KiB: the weights were copied or read";
 }
 
 TEST_F(Large, AProtobufBeyondItsLimit) {

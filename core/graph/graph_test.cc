@@ -8,6 +8,7 @@
 
 #include "core/graph/host_operators.h"
 #include "core/graph/nearest.h"
+#include "core/graph/packed.h"
 
 namespace braid {
 namespace {
@@ -61,6 +62,18 @@ TEST(Graph, SymbolsAndAttributesAreFoundByName) {
   ASSERT_NE(node.attribute("body"), nullptr);
   EXPECT_EQ(node.attribute("body")->i, 3);
   EXPECT_EQ(node.attribute("other"), nullptr);
+}
+
+TEST(Packed, ElementsLieWithoutGaps) {
+  const uint8_t codes[] = {1, 2, 33, 63, 4};
+  for (const int bits : {2, 4, 6}) {
+    uint8_t data[4] = {};
+    for (uint64_t i = 0; i < 5; ++i) PutPacked(codes[i], i, bits, data);
+    for (uint64_t i = 0; i < 5; ++i) EXPECT_EQ(PackedAt(data, i, bits), codes[i] & ((1 << bits) - 1)) << bits;
+    if (bits == 6) {
+      EXPECT_THAT(data, ::testing::ElementsAre(0x81, 0x10, 0xfe, 0x04));
+    }
+  }
 }
 
 TEST(HostOperators, AreTheirDomainsAndOfValuesThatAreNoTensors) {

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/graph/packed.h"
 
 namespace braid::loader {
 namespace {
@@ -86,13 +87,8 @@ std::shared_ptr<uint8_t> Narrow(const Field& field) {
 std::shared_ptr<uint8_t> Pack6(const pb::TensorProto& t, uint64_t bytes) {
   std::shared_ptr<uint8_t> out = Allocate(bytes);
   std::memset(out.get(), 0, bytes);
-  uint64_t bit = 0;
-  for (const int32_t value : t.int32_data()) {
-    const uint32_t code = static_cast<uint32_t>(value & 0x3f) << (bit % 8);
-    out.get()[bit / 8] |= static_cast<uint8_t>(code);
-    if (code > 0xff) out.get()[bit / 8 + 1] |= static_cast<uint8_t>(code >> 8);
-    bit += 6;
-  }
+  uint64_t i = 0;
+  for (const int32_t value : t.int32_data()) PutPacked(static_cast<uint8_t>(value), i++, 6, out.get());
   return out;
 }
 

@@ -403,8 +403,13 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
     if (orphans.empty()) break;
     // Nodes are told by their first output, whose name is unique in a graph.
     std::set<std::string> outputs;
+    // What fits into no device's memory does not do so in parts either.
+    const auto too_large = [&](NodeId n) {
+      return std::all_of(placement.devices.begin(), placement.devices.end(),
+                         [n](const auto& d) { return d.verdicts[n].code == BRAID_NO_MEMORY; });
+    };
     for (NodeId n : orphans)
-      if (graph.nodes[n].is_function)
+      if (graph.nodes[n].is_function && !too_large(n))
         for (ValueId v : graph.nodes[n].outputs)
           if (v != kNone) outputs.insert(graph.values[v].name);
     std::shared_ptr<const Model> expanded;

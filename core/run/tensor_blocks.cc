@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/packed.h"
 
 namespace braid {
 namespace {
@@ -57,10 +58,7 @@ absl::StatusOr<Elements> Unpack(const HostTensor& t) {
     out.bytes.assign(t.data.get(), t.data.get() + count * out.element_bytes);
     return out;
   }
-  const uint64_t each = 8 / static_cast<uint64_t>(bits);
-  for (uint64_t i = 0; i < count; ++i)
-    out.bytes.push_back(static_cast<uint8_t>(
-        (t.data.get()[i / each] >> ((i % each) * static_cast<uint64_t>(bits))) & ((1 << bits) - 1)));
+  for (uint64_t i = 0; i < count; ++i) out.bytes.push_back(PackedAt(t.data.get(), i, bits));
   return out;
 }
 
@@ -90,10 +88,7 @@ absl::StatusOr<HostTensor> Pack(ElementType type, std::vector<int64_t> dims, con
     std::copy(elements.bytes.begin(), elements.bytes.end(), data.get());
   } else {
     std::memset(data.get(), 0, out.bytes);
-    const uint64_t each = 8 / static_cast<uint64_t>(bits);
-    for (uint64_t i = 0; i < count; ++i)
-      data.get()[i / each] = static_cast<uint8_t>(
-          data.get()[i / each] | (elements.bytes[i] << ((i % each) * static_cast<uint64_t>(bits))));
+    for (uint64_t i = 0; i < count; ++i) PutPacked(elements.bytes[i], i, bits, data.get());
   }
   out.data = std::move(data);
   return out;

@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr ElementType kUint8 = 2, kInt64 = 7, kString = 8, kUint4 = 21;
+constexpr ElementType kUint8 = 2, kInt64 = 7, kString = 8, kUint4 = 21, kFloat6 = 27;
 
 HostTensor Tensor(ElementType type, std::vector<int64_t> dims, const std::vector<uint8_t>& bytes) {
   HostTensor t;
@@ -59,6 +59,17 @@ TEST(TensorBlocksTest, ElementsBelowAByteKeepTheirOrder) {
   ASSERT_TRUE(joined.ok()) << joined.status();
   EXPECT_THAT(joined->dims, ElementsAre(8));
   EXPECT_THAT(BytesOf(*joined), ElementsAre(0x32, 0x14, 0x32, 0x54));
+}
+
+// Four elements of 6 bits take three bytes.
+TEST(TensorBlocksTest, ElementsOfSixBitsLieInTwoBytes) {
+  const HostTensor t = Tensor(kFloat6, {5}, {0x81, 0x30, 0x10, 0x05});  // 1 2 3 4 5
+  auto part = SliceAxis(t, 0, 1, 3);
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_THAT(BytesOf(*part), ElementsAre(0xc2, 0x40, 0x00));
+  auto joined = ConcatAxis({*part, t}, 0);  // 2 3 4 1 2 3 4 5
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_THAT(BytesOf(*joined), ElementsAre(0xc2, 0x40, 0x04, 0xc2, 0x40, 0x14));
 }
 
 TEST(TensorBlocksTest, StringsMoveWithTheirCharacters) {

@@ -12,6 +12,7 @@
 #include <regex>
 
 #include "core/graph/graph.h"
+#include "core/graph/packed.h"
 #include "tools/braid/command.h"
 #include "tools/braid/tensors.h"
 
@@ -40,10 +41,7 @@ std::vector<uint8_t> Unpacked(const HostData& data) {
   const int bits = ElementBits(data.type);
   if (bits >= 8) return data.bytes;
   std::vector<uint8_t> out;
-  const uint64_t each = 8 / static_cast<uint64_t>(bits);
-  for (uint64_t i = 0; i < ElementCount(data); ++i)
-    out.push_back(static_cast<uint8_t>((data.bytes[i / each] >> ((i % each) * static_cast<uint64_t>(bits))) &
-                                       ((1 << bits) - 1)));
+  for (uint64_t i = 0; i < ElementCount(data); ++i) out.push_back(PackedAt(data.bytes.data(), i, bits));
   return out;
 }
 

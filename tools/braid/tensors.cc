@@ -14,6 +14,7 @@
 
 #include "core/graph/graph.h"
 #include "core/graph/names.h"
+#include "core/graph/packed.h"
 #include "core/onnx/model.h"
 #include "tools/braid/command.h"
 
@@ -340,9 +341,7 @@ std::string ElementText(const HostData& d, uint64_t i) {
   }
   const int bits = ElementBits(d.type);
   if (bits >= 8) return std::to_string(d.bytes[i]);
-  const uint64_t each = 8 / static_cast<uint64_t>(bits);
-  return fmt::format("{:#x}",
-                     (d.bytes[i / each] >> ((i % each) * static_cast<uint64_t>(bits))) & ((1 << bits) - 1));
+  return fmt::format("{:#x}", PackedAt(d.bytes.data(), i, bits));
 }
 
 std::string Compare(const HostData& got, const HostData& want, double rtol, double atol) {

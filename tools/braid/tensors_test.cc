@@ -130,6 +130,10 @@ TEST(Compare, TheFirstDifferenceIsTold) {
   EXPECT_NE(
       Compare(Of<uint8_t>(GRAPH_INT4, {0x21, 0x04}, {3}), Of<uint8_t>(GRAPH_INT4, {0x21, 0x03}, {3}), 1, 1),
       "");
+  // Four elements of 6 bits lie in three bytes.
+  EXPECT_EQ(Compare(Of<uint8_t>(GRAPH_FLOAT6E2M3, {0x81, 0x30, 0x10}, {4}),
+                    Of<uint8_t>(GRAPH_FLOAT6E2M3, {0x81, 0x30, 0x14}, {4}), 0, 0),
+            "[3] is 0x4, not 0x5");
 }
 
 TEST(Compare, StringsEmptyTensorsAndSequences) {
