@@ -41,6 +41,7 @@ std::function<int()> AddRun(CLI::App& app);
 std::function<int()> AddVerify(CLI::App& app);
 std::function<int()> AddPlan(CLI::App& app);
 std::function<int()> AddBench(CLI::App& app);
+std::function<int()> AddConformance(CLI::App& app);
 std::function<int()> AddDevices(CLI::App& app);
 std::function<int()> AddDoctor(CLI::App& app);
 std::function<int()> AddInspect(CLI::App& app);

@@ -19,6 +19,8 @@ constexpr Command kCommands[] = {
      "braid run model.onnx --input x=x.npy --output-dir out", AddRun},
     {"verify", "runs ONNX test cases and compares their outputs", "braid verify cases/ --device reference",
      AddVerify},
+    {"conformance", "tests a device against the ONNX operator specifications and the plugin ABI",
+     "braid conformance --device vulkan --level smoke", AddConformance},
     {"plan", "shows which device runs each node, and why", "braid plan model.onnx --device vulkan,reference",
      AddPlan},
     {"bench", "measures latency and throughput", "braid bench model.onnx --threads 2 --json", AddBench},

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A case: a model with inputs, made anew from its id on any machine.
+//
+// Ids of generated cases read
+//
+//   ai.onnx/Conv-22/T=float16,group=2,~inputs=constant
+//
+// the operator, its version, and what is not as in its plain case: types of type variables, choices of its
+// domain (domain.h), and circumstances, which every operator has:
+//
+//   ~inputs=plain      what says what to do (axes, shapes) is constant, data is given at run time
+//   ~inputs=runtime    all is given at run time
+//   ~inputs=constant   all but the first input is constant
+//   ~dims=symbols      extents are symbols, and the graph runs with two sets of shapes
+#ifndef BRAID_CONFORMANCE_CASE_CASE_H_
+#define BRAID_CONFORMANCE_CASE_CASE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "conformance/case/domain.h"
+#include "conformance/case/schema.h"
+#include "conformance/case/value.h"
+
+namespace braid::conformance {
+
+enum class Level { kSmoke, kDefault, kFull };
+
+struct Case {
+  std::string id;
+  const OperatorVersion* op = nullptr;
+  std::map<std::string, int32_t> types;  // of every type variable
+  Choices choices;                       // circumstances too
+  Level level = Level::kDefault;         // the lowest that has it
+};
+
+struct NamedValue {
+  std::string name;
+  Value value;
+};
+
+// What runs.
+struct BuiltCase {
+  std::string model;                          // a serialized ModelProto
+  std::vector<std::vector<NamedValue>> runs;  // inputs of each run
+  std::vector<std::string> outputs;           // their names
+};
+
+// Throws Rejected where the choices do not go together.
+BuiltCase Build(const Case& c);
+
+// The types of the plain case: float where it is allowed.
+std::map<std::string, int32_t> PlainTypes(const OperatorVersion& op);
+std::string IdOf(const OperatorVersion& op, const std::map<std::string, int32_t>& types,
+                 const Choices& choices);
+
+}  // namespace braid::conformance
+
+#endif  // BRAID_CONFORMANCE_CASE_CASE_H_

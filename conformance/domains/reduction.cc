@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/case/domain.h"
+
+namespace braid::conformance {
+
+std::span<const DomainEntry> ReductionDomains() { return {}; }
+
+}  // namespace braid::conformance

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/oracle/rules.h"
+
+#include <unordered_map>
+
+namespace braid::conformance {
+namespace {
+
+Rule Exact() { return {.kind = Rule::kExact}; }
+Rule Pointwise(double ulps) { return {.kind = Rule::kPointwise, .ulps = ulps}; }
+Rule Dot(std::vector<uint32_t> linear, Rule::Terms terms = Rule::kOfOnes) {
+  return {.kind = Rule::kDot, .ulps = 1, .linear = std::move(linear), .terms = terms};
+}
+Rule Magnitude(double ulps, std::vector<uint32_t> negated = {}) {
+  return {.kind = Rule::kMagnitude, .ulps = ulps, .negated = std::move(negated)};
+}
+Rule Body() { return {.kind = Rule::kBody}; }
+Rule Sampled(double factor) { return {.kind = Rule::kSampled, .factor = factor}; }
+
+// Units in the last place: those of OpenCL's full profile where it has the function.
+const std::unordered_map<std::string_view, Rule>& Rules() {
+  static const auto* const kRules = new std::unordered_map<std::string_view, Rule>{
+      // One rounding, or an approximation of one.
+      {"Add", Pointwise(0.5)},
+      {"Sub", Pointwise(0.5)},
+      {"Mul", Pointwise(0.5)},
+      {"Div", Pointwise(2.5)},
+      {"Sqrt", Pointwise(3)},
+      {"Reciprocal", Pointwise(2.5)},
+      {"Mod", Pointwise(1)},
+      {"PRelu", Pointwise(0.5)},
+      {"LeakyRelu", Pointwise(1)},
+      {"ThresholdedRelu", Exact()},
+      {"Relu", Exact()},
+      {"Neg", Exact()},
+      {"Abs", Exact()},
+      {"Sign", Exact()},
+      {"Floor", Exact()},
+      {"Ceil", Exact()},
+      {"Round", Exact()},
+      {"Min", Exact()},
+      {"Max", Exact()},
+      {"Clip", Exact()},
+      {"Where", Exact()},
+      // Functions.
+      {"Exp", Pointwise(3)},
+      {"Log", Pointwise(3)},
+      {"Sin", Pointwise(4)},
+      {"Cos", Pointwise(4)},
+      {"Tan", Pointwise(5)},
+      {"Asin", Pointwise(4)},
+      {"Acos", Pointwise(4)},
+      {"Atan", Pointwise(5)},
+      {"Sinh", Pointwise(4)},
+      {"Cosh", Pointwise(4)},
+      {"Tanh", Pointwise(5)},
+      {"Asinh", Pointwise(4)},
+      {"Acosh", Pointwise(4)},
+      {"Atanh", Pointwise(5)},
+      {"Erf", Pointwise(16)},
+      {"Pow", Pointwise(16)},
+      {"Sigmoid", Pointwise(5)},
+      {"Softsign", Body()},
+      {"Softplus", Magnitude(8)},
+      {"Elu", Pointwise(8)},
+      {"Celu", Pointwise(8)},
+      {"Selu", Pointwise(8)},
+      {"HardSigmoid", Magnitude(2)},
+      {"HardSwish", Body()},
+      {"Gelu", Body()},
+      {"Mish", Body()},
+      {"Swish", Body()},
+      {"Shrink", Magnitude(1)},
+      // Sums of products.
+      {"MatMul", Dot({0, 1})},
+      {"Gemm", Dot({0, 1})},
+      {"Einsum", Sampled(16)},
+      {"Conv", Dot({0, 1})},
+      {"ConvTranspose", Dot({0, 1})},
+      {"DeformConv", Dot({0, 1})},
+      {"Sum", Dot({}, Rule::kInputs)},
+      {"Mean", Dot({}, Rule::kInputs)},
+      {"ReduceSum", Dot({0})},
+      {"ReduceMean", Dot({0}, Rule::kInputsPerOutput)},
+      {"ReduceL1", Body()},
+      {"ReduceL2", Body()},
+      {"ReduceSumSquare", Body()},
+      {"ReduceLogSum", Body()},
+      {"ReduceLogSumExp", Sampled(16)},
+      {"ReduceMax", Exact()},
+      {"ReduceMin", Exact()},
+      {"CumSum", Dot({0})},
+      {"AveragePool", Dot({0}, Rule::kInputs)},
+      {"GlobalAveragePool", Dot({0}, Rule::kInputsPerOutput)},
+      {"Col2Im", Dot({0})},
+      {"BatchNormalization", Magnitude(4, {3})},
+      // Data movement that can have floats.
+      {"MaxPool", Exact()},
+      {"GlobalMaxPool", Exact()},
+      {"MaxUnpool", Exact()},
+      {"MaxRoiPool", Exact()},
+      {"Cast", Exact()},
+      {"CastLike", Exact()},
+      {"BitCast", Exact()},
+      {"TopK", Exact()},
+      {"Unique", Exact()},
+      {"Dropout", Exact()},
+      {"Hardmax", Exact()},
+  };
+  return *kRules;
+}
+
+// Operators that move elements, or make them without rounding.
+constexpr std::string_view kMoves[] = {
+    "Identity",        "Reshape",        "Flatten",      "Squeeze",         "Unsqueeze",    "Transpose",
+    "Concat",          "Split",          "Slice",        "Expand",          "Tile",         "Pad",
+    "Gather",          "GatherElements", "GatherND",     "Compress",        "DepthToSpace", "SpaceToDepth",
+    "ReverseSequence", "Trilu",          "OneHot",       "ConstantOfShape", "Constant",     "EyeLike",
+    "Scatter",         "TensorScatter",  "CenterCropPad"};
+
+}  // namespace
+
+const Rule& RuleOf(std::string_view domain, std::string_view op) {
+  static const Rule kDefault = Sampled(16), kMove = Exact();
+  if (!domain.empty()) return kDefault;
+  if (const auto at = Rules().find(op); at != Rules().end()) return at->second;
+  for (const std::string_view name : kMoves)
+    if (name == op) return kMove;
+  return kDefault;
+}
+
+}  // namespace braid::conformance

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How errors arise in each operator, by kind. An operator that is in no list and has a float output is
+// `kSampled`; one whose output is no float is exact.
+#ifndef BRAID_CONFORMANCE_ORACLE_RULES_H_
+#define BRAID_CONFORMANCE_ORACLE_RULES_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace braid::conformance {
+
+struct Rule {
+  enum Kind {
+    kExact,      // moves, counts, compares: errors of inputs move along
+    kPointwise,  // each element of the output from one of each input: `ulps` of the output's type, and
+                 // what the inputs' errors make of it, tried at their ends
+    kDot,        // sums of products, linear in each input of `linear`
+    kMagnitude,  // like kPointwise, but with cancellation: `ulps` of what the operator gives for the
+                 // absolute values of its inputs, those in `negated` negative
+    kBody,       // as ONNX's function body
+    kSampled,    // the operator is evaluated with inputs off by a unit in the last place, several times: the
+                 // largest difference in the output, `factor` times
+  };
+  Kind kind = kSampled;
+  double ulps = 1;
+  std::vector<uint32_t> linear = {};
+  std::vector<uint32_t> negated = {};
+  double factor = 16;
+  // Of kDot: additions for each output element. 0: what the operator gives for inputs of ones.
+  enum Terms { kOfOnes, kInputsPerOutput, kInputs } terms = kOfOnes;
+};
+
+const Rule& RuleOf(std::string_view domain, std::string_view op);
+
+}  // namespace braid::conformance
+
+#endif  // BRAID_CONFORMANCE_ORACLE_RULES_H_

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/oracle/wide.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "conformance/case/random.h"
+#include "plugins/reference/ops/compute.h"
+
+namespace braid::conformance {
+namespace {
+
+using reference::OpContext;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Format {
+  int mantissa, lowest;  // bits after the point, exponent of the smallest normal number
+};
+Format FormatOf(int32_t type) {
+  switch (type) {
+    case reference::kFloat16:
+      return {10, -14};
+    case reference::kBFloat16:
+      return {7, -126};
+    case reference::kDouble:
+      return {52, -1022};
+    default:
+      return {23, -126};
+  }
+}
+
+template <class F>
+Tensor Mapped(const Tensor& t, F f) {
+  Tensor out(reference::kDouble, t.dims());
+  for (int64_t i = 0; i < t.size(); ++i) out.data<double>()[i] = f(t.data<double>()[i]);
+  return out;
+}
+template <class F>
+Tensor Mapped(const Tensor& a, const Tensor& b, F f) {
+  Tensor out(reference::kDouble, a.dims());
+  for (int64_t i = 0; i < a.size(); ++i) out.data<double>()[i] = f(a.data<double>()[i], b.data<double>()[i]);
+  return out;
+}
+Tensor Magnitudes(const Tensor& t) {
+  return Mapped(t, [](double v) { return std::fabs(v); });
+}
+Tensor Filled(const Dims& dims, double v) {
+  Tensor out(reference::kDouble, dims);
+  std::fill_n(out.data<double>(), out.size(), v);
+  return out;
+}
+// Grows `bound` to what lies between `value` and `other`. NaN and infinite differences are differences of
+// the value itself, which is compared as such.
+void Include(const Tensor& value, const Tensor& other, Tensor* bound) {
+  for (int64_t i = 0; i < value.size(); ++i) {
+    const double d = std::fabs(other.data<double>()[i] - value.data<double>()[i]);
+    double& b = bound->data<double>()[i];
+    if (std::isnan(d)) {
+      if (std::isnan(other.data<double>()[i]) != std::isnan(value.data<double>()[i])) b = kInfinity;
+    } else if (d > b) {
+      b = d;
+    }
+  }
+}
+
+}  // namespace
+
+bool IsFloat(int32_t type) { return reference::Contains(reference::kFloats, type); }
+
+double UnitAt(int32_t type, double v) {
+  const Format f = FormatOf(type);
+  if (!std::isfinite(v)) return 0;
+  const int exponent = v == 0 ? f.lowest : std::max(std::ilogb(v), f.lowest);
+  return std::ldexp(1.0, exponent - f.mantissa);
+}
+
+double Roundoff(int32_t type) { return std::ldexp(1.0, -FormatOf(type).mantissa - 1); }
+
+Tensor Widened(const Tensor& t) { return t.type() == reference::kDouble ? t : reference::As<double>(t); }
+
+WideNode::WideNode(const kit::Node& node, const reference::OpEntry& op, std::vector<Tensor> attribute_tensors)
+    : node_(node),
+      op_(op),
+      attribute_tensors_(std::move(attribute_tensors)),
+      rule_(RuleOf(node.domain(), node.op())) {
+  for (uint32_t i = 0; i < node.output_count() && type_ == 0; ++i)
+    if (node.has_output(i) && IsFloat(node.output_value(i).type())) type_ = node.output_value(i).type();
+  // Without a reduction they only move.
+  if ((node.op() == "ScatterElements" || node.op() == "ScatterND") &&
+      node.String("reduction", "none") == "none")
+    rule_.kind = Rule::kExact;
+  const std::string_view name = node.op();
+  // A maximum of distances, a mode that only takes the nearest: exact too.
+  if (name == "Dropout" && node.has_input(2)) rule_ = {.kind = Rule::kPointwise, .ulps = 2};
+}
+
+std::vector<Tensor> WideNode::Call(std::vector<Tensor> inputs) const {
+  OpContext context(node_, std::move(inputs), attribute_tensors_);
+  op_.run(context);
+  return std::move(context.outputs());
+}
+
+std::vector<Wide> WideNode::RunExact(const std::vector<Wide>& inputs) {
+  std::vector<Tensor> own;
+  for (const Wide& w : inputs) own.push_back(w.value);
+  std::vector<Wide> out;
+  for (Tensor& t : Call(std::move(own))) out.emplace_back(std::move(t));
+  return out;
+}
+
+// Values and their errors move along the same way. What selects by value (maxima, Sign, Round) is tried at
+// the ends of its inputs.
+std::vector<Wide> WideNode::RunMoved(const std::vector<Wide>& inputs) {
+  std::vector<Tensor> wide, errors;
+  const bool selects = [&] {
+    for (const std::string_view name : {"Relu", "Abs", "Sign", "Floor", "Ceil", "Round", "Min", "Max", "Clip",
+                                        "ReduceMax", "ReduceMin", "MaxPool", "GlobalMaxPool", "Hardmax"})
+      if (node_.op() == name) return true;
+    return false;
+  }();
+  std::vector<Tensor> low, high;
+  for (const Wide& w : inputs) {
+    // Indices, axes and conditions stay what they are.
+    const bool data = w.value.present() && (!w.exact() || IsFloat(w.value.type()));
+    const Tensor value = data ? Widened(w.value) : w.value;
+    wide.push_back(value);
+    errors.push_back(!data ? w.value : w.exact() ? Filled(w.value.dims(), 0) : w.error);
+    low.push_back(!data || w.exact() ? value : Mapped(value, w.error, std::minus<>()));
+    high.push_back(!data || w.exact() ? value : Mapped(value, w.error, std::plus<>()));
+  }
+  std::vector<Tensor> values = Call(wide);
+  std::vector<Wide> out;
+  if (selects) {
+    const std::vector<Tensor> a = Call(std::move(low)), b = Call(std::move(high));
+    for (size_t i = 0; i < values.size(); ++i) {
+      Wide w(values[i]);
+      if (w.value.present() && w.value.type() == reference::kDouble) {
+        w.error = Filled(w.value.dims(), 0);
+        Include(w.value, a[i], &w.error);
+        Include(w.value, b[i], &w.error);
+      }
+      out.push_back(std::move(w));
+    }
+    return out;
+  }
+  std::vector<Tensor> moved = Call(std::move(errors));
+  for (size_t i = 0; i < values.size(); ++i) {
+    Wide w(values[i]);
+    if (w.value.present() && w.value.type() == reference::kDouble) w.error = Magnitudes(moved[i]);
+    out.push_back(std::move(w));
+  }
+  return out;
+}
+
+// To a float type: one rounding more. To another: what both ends give.
+std::vector<Wide> WideNode::RunCast(const std::vector<Wide>& inputs) {
+  const Wide& x = inputs[0];
+  const int32_t to = node_.output_value(0).type();
+  if (!IsFloat(to)) {
+    std::vector<Wide> out = RunExact({Wide(x.value)});
+    return out;
+  }
+  Wide w(x.value);
+  w.error = Mapped(x.value, x.error, [&](double v, double e) { return e + UnitAt(to, v); });
+  return {w};
+}
+
+Wide WideNode::RunPointwise(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
+  Wide w(Call(wide)[0]);
+  if (w.value.type() != reference::kDouble) throw std::runtime_error("not widened");
+  w.error = Mapped(w.value, [&](double v) { return rule_.ulps * UnitAt(type_, v); });
+  std::vector<size_t> inexact;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].exact()) inexact.push_back(i);
+  if (inexact.empty()) return w;
+  // Every corner of up to three inexact inputs; of more, each by itself, added up.
+  Tensor grown = Filled(w.value.dims(), 0);
+  const auto at = [&](size_t i, bool up) {
+    return Mapped(wide[i], inputs[i].error, [&](double v, double e) { return up ? v + e : v - e; });
+  };
+  if (inexact.size() <= 3) {
+    for (uint32_t corner = 0; corner < 1u << inexact.size(); ++corner) {
+      std::vector<Tensor> moved = wide;
+      for (size_t k = 0; k < inexact.size(); ++k) moved[inexact[k]] = at(inexact[k], (corner >> k & 1) != 0);
+      Include(w.value, Call(std::move(moved))[0], &grown);
+    }
+  } else {
+    for (const size_t i : inexact) {
+      Tensor one = Filled(w.value.dims(), 0);
+      for (const bool up : {false, true}) {
+        std::vector<Tensor> moved = wide;
+        moved[i] = at(i, up);
+        Include(w.value, Call(std::move(moved))[0], &one);
+      }
+      grown = Mapped(grown, one, std::plus<>());
+    }
+  }
+  w.error = Mapped(w.error, grown, std::plus<>());
+  return w;
+}
+
+Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
+  std::vector<uint32_t> linear = rule_.linear;
+  // Sum and Mean: every input.
+  if (linear.empty())
+    for (uint32_t i = 0; i < wide.size(); ++i) linear.push_back(i);
+  Wide w(Call(wide)[0]);
+  if (w.value.type() != reference::kDouble) throw std::runtime_error("not widened");
+  // Gemm's C and Conv's bias are added as they are.
+  std::vector<Tensor> magnitudes, squares, ones;
+  for (uint32_t i = 0; i < wide.size(); ++i) {
+    const bool data = wide[i].present() && wide[i].type() == reference::kDouble;
+    magnitudes.push_back(data ? Magnitudes(wide[i]) : wide[i]);
+    squares.push_back(data ? Mapped(wide[i], [](double v) { return v * v; }) : wide[i]);
+    ones.push_back(data ? Filled(wide[i].dims(), 1) : wide[i]);
+  }
+  const Tensor absolute = Magnitudes(Call(magnitudes)[0]);
+  double terms = 1;
+  switch (rule_.terms) {
+    case Rule::kOfOnes: {
+      const Tensor counted = Call(ones)[0];
+      for (int64_t i = 0; i < counted.size(); ++i)
+        terms = std::max(terms, std::fabs(counted.data<double>()[i]));
+      break;
+    }
+    case Rule::kInputsPerOutput:
+      if (w.value.size() > 0)
+        terms = static_cast<double>(wide[0].size()) / static_cast<double>(w.value.size());
+      break;
+    case Rule::kInputs: {
+      terms = static_cast<double>(wide.size());
+      for (const int64_t k : node_.Ints("kernel_shape")) terms *= static_cast<double>(k);
+      break;
+    }
+  }
+  const double n = std::max(terms, 1.0) + 2;
+  const double u = type_ == reference::kDouble ? 0x1p-52 : 0x1p-24;  // oracle and device each err, of doubles
+  constexpr double kLambda = 8;
+  const double worst = n * u < 1 ? n * u / (1 - n * u) : kInfinity;
+  const double gamma = std::min(worst, kLambda * std::sqrt(n) * u);
+  w.error = Mapped(w.value, absolute,
+                   [&](double v, double a) { return gamma * a + rule_.ulps * UnitAt(type_, v); });
+  const Tensor squared = Call(squares)[0];
+  w.deviation = Tensor(reference::kDouble, w.value.dims());
+  for (int64_t i = 0; i < w.value.size(); ++i) {
+    const double v = std::fabs(w.value.data<double>()[i]);
+    const double root = std::sqrt(std::fabs(squared.data<double>()[i]));
+    w.deviation.data<double>()[i] = u * std::sqrt(n) * std::max(root, v) + UnitAt(type_, v);
+  }
+  // What the inputs' errors come to: linear in each, so by the operator itself.
+  for (const uint32_t i : linear) {
+    if (i >= inputs.size() || inputs[i].exact()) continue;
+    std::vector<Tensor> moved = magnitudes;
+    for (const uint32_t k : linear)
+      if (k < inputs.size() && k != i && !inputs[k].exact())
+        moved[k] = Mapped(moved[k], inputs[k].error, std::plus<>());
+    moved[i] = inputs[i].error;
+    // The other summands are not there.
+    for (uint32_t k = 0; k < moved.size(); ++k)
+      if (std::find(linear.begin(), linear.end(), k) == linear.end() && moved[k].present() &&
+          moved[k].type() == reference::kDouble)
+        moved[k] = Filled(moved[k].dims(), 0);
+    w.error = Mapped(w.error, Magnitudes(Call(std::move(moved))[0]), std::plus<>());
+    w.deviation = Tensor();
+  }
+  for (uint32_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].exact() && std::find(linear.begin(), linear.end(), i) == linear.end()) {
+      std::vector<Tensor> high = wide;
+      high[i] = Mapped(wide[i], inputs[i].error, std::plus<>());
+      Tensor grown = Filled(w.value.dims(), 0);
+      Include(w.value, Call(std::move(high))[0], &grown);
+      w.error = Mapped(w.error, grown, std::plus<>());
+      w.deviation = Tensor();
+    }
+  return w;
+}
+
+Wide WideNode::RunMagnitude(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
+  Wide w = RunPointwise(wide, inputs);
+  std::vector<Tensor> magnitudes = wide;
+  for (uint32_t i = 0; i < magnitudes.size(); ++i) {
+    if (!magnitudes[i].present() || magnitudes[i].type() != reference::kDouble) continue;
+    const bool negated = std::find(rule_.negated.begin(), rule_.negated.end(), i) != rule_.negated.end();
+    magnitudes[i] = Mapped(magnitudes[i], [&](double v) { return negated ? -std::fabs(v) : std::fabs(v); });
+  }
+  const Tensor largest = Call(std::move(magnitudes))[0];
+  w.error = Mapped(w.error, largest, [&](double e, double m) {
+    return std::isfinite(m) ? e + rule_.ulps * UnitAt(type_, m) : e;
+  });
+  return w;
+}
+
+std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
+  constexpr int kSamples = 4;
+  const std::vector<Tensor> values = Call(wide);
+  std::vector<Wide> out;
+  for (const Tensor& t : values) {
+    Wide w(t);
+    if (t.present() && t.type() == reference::kDouble) w.error = Filled(t.dims(), 0);
+    w.basis = "sampled";
+    out.push_back(std::move(w));
+  }
+  const double u = 2 * Roundoff(type_);
+  Random random(Hash(node_.op()));
+  for (int sample = 0; sample < kSamples; ++sample) {
+    std::vector<Tensor> moved = wide;
+    for (size_t i = 0; i < moved.size(); ++i) {
+      if (!moved[i].present() || moved[i].type() != reference::kDouble) continue;
+      Tensor shaken(reference::kDouble, moved[i].dims());
+      for (int64_t k = 0; k < shaken.size(); ++k) {
+        const double v = moved[i].data<double>()[k], side = random.Below(2) == 0 ? -1 : 1;
+        const double own = inputs[i].exact() ? 0 : inputs[i].error.data<double>()[k] / rule_.factor;
+        shaken.data<double>()[k] = v + side * (u * std::fabs(v) + own);
+      }
+      moved[i] = std::move(shaken);
+    }
+    const std::vector<Tensor> shaken = Call(std::move(moved));
+    for (size_t i = 0; i < out.size(); ++i)
+      if (!out[i].exact()) {
+        if (shaken[i].dims() != out[i].value.dims())
+          throw std::runtime_error("its shape depends on its data");
+        Include(out[i].value, shaken[i], &out[i].error);
+      }
+  }
+  // An element that no sample moved is as uncertain as the others of its row.
+  for (Wide& w : out) {
+    if (w.exact()) continue;
+    const int64_t row = w.value.rank() == 0 ? 1 : std::max<int64_t>(w.value.dims().back(), 1);
+    double* e = w.error.data<double>();
+    double most = 0;
+    for (int64_t i = 0; i < w.value.size(); ++i) most = std::max(most, std::isfinite(e[i]) ? e[i] : 0);
+    for (int64_t i = 0; i < w.value.size(); i += row) {
+      double largest = 0;
+      for (int64_t k = i; k < i + row; ++k) largest = std::max(largest, e[k]);
+      for (int64_t k = i; k < i + row; ++k)
+        e[k] = rule_.factor * std::max(largest, most / 16) + 2 * UnitAt(type_, w.value.data<double>()[k]);
+    }
+  }
+  return out;
+}
+
+std::vector<Wide> WideNode::Run(const std::vector<Wide>& inputs) {
+  const bool exact = std::all_of(inputs.begin(), inputs.end(), [](const Wide& w) { return w.exact(); });
+  if (exact && (type_ == 0 || rule_.kind == Rule::kExact)) return RunExact(inputs);
+  if (!exact && (node_.op() == "Cast" || node_.op() == "CastLike")) return RunCast(inputs);
+  if (rule_.kind == Rule::kExact) return RunMoved(inputs);
+  std::vector<Tensor> wide;
+  for (const Wide& w : inputs)
+    wide.push_back(w.value.present() && IsFloat(w.value.type()) ? Widened(w.value) : w.value);
+  if (type_ == 0) {
+    // No float comes out: what the values themselves give.
+    std::vector<Wide> out;
+    for (Tensor& t : Call(wide)) out.emplace_back(std::move(t));
+    return out;
+  }
+  const bool one = node_.output_count() == 1;
+  if (one && rule_.kind == Rule::kPointwise) return {RunPointwise(wide, inputs)};
+  if (one && rule_.kind == Rule::kDot) return {RunDot(wide, inputs)};
+  if (one && rule_.kind == Rule::kMagnitude) return {RunMagnitude(wide, inputs)};
+  return RunSampled(wide, inputs);
+}
+
+}  // namespace braid::conformance

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/run/generated.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "conformance/oracle/oracle.h"
+
+namespace braid::conformance {
+
+Result RunCase(const Case& c, Target& target, uint32_t arithmetic) {
+  Result result;
+  result.id = c.id;
+  result.kind = "generated";
+  result.group = c.op->Label();
+  BuiltCase built;
+  try {
+    built = Build(c);
+  } catch (const Rejected& e) {
+    result.outcome = Outcome::kInvalid;
+    result.text = "cannot be made: " + e.reason;
+    return result;
+  } catch (const std::exception& e) {
+    result.outcome = Outcome::kInvalid;
+    result.text = std::string("cannot be made: ") + e.what();
+    return result;
+  }
+  std::vector<std::vector<Value>> got;
+  try {
+    got = target.Run(built);
+  } catch (const TargetError& e) {
+    result.outcome = e.status() == GRAPH_UNSUPPORTED     ? Outcome::kUnsupported
+                     : e.status() == GRAPH_OUT_OF_MEMORY ? Outcome::kResource
+                                                         : Outcome::kFail;
+    result.text = std::string(e.what()) + " (" + graph_status_name(e.status()) + ")";
+    return result;
+  } catch (const std::exception& e) {
+    result.outcome = Outcome::kFail;
+    result.text = e.what();
+    return result;
+  }
+  for (size_t run = 0; run < built.runs.size(); ++run) {
+    std::vector<Expected> expected;
+    try {
+      expected = Expect(built, run);
+    } catch (const std::exception& e) {
+      result.outcome = Outcome::kInvalid;
+      result.text = e.what();
+      return result;
+    }
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const Verdict verdict = Judge(got[run][i], expected[i], arithmetic);
+      result.worst = std::max(result.worst, verdict.worst);
+      result.basis = expected[i].basis;
+      if (verdict.text.empty()) continue;
+      result.outcome = Outcome::kFail;
+      result.text = (built.runs.size() > 1 ? "run " + std::to_string(run) + ": " : "") + "output '" +
+                    built.outputs[i] + "' " + verdict.text;
+      return result;
+    }
+  }
+  return result;
+}
+
+}  // namespace braid::conformance

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/run/target.h"
+
+namespace braid::conformance {
+namespace {
+
+void Check(graph_status status) {
+  if (status != GRAPH_OK) throw TargetError(status, graph_last_error());
+}
+
+class OnDevice : public Target {
+ public:
+  explicit OnDevice(std::string devices) : devices_(std::move(devices)) {}
+
+  std::vector<std::vector<Value>> Run(const BuiltCase& built) override {
+    graph_options options = GRAPH_OPTIONS_INIT;
+    options.devices = devices_.c_str();
+    graph_t* raw = nullptr;
+    Check(graph_load_memory(built.model.data(), built.model.size(), &options, &raw));
+    const std::unique_ptr<graph_t, void (*)(graph_t*)> graph(raw, graph_free);
+    std::vector<std::vector<Value>> results;
+    for (const std::vector<NamedValue>& inputs : built.runs) {
+      Lent lent;
+      std::vector<graph_tensor> in;
+      for (const NamedValue& v : inputs) in.push_back(lent.Lend(v.value, v.name));
+      Outputs out(built.outputs.size());
+      const std::vector<std::string> before = BytesOf(in);
+      Check(graph_run(graph.get(), in.data(), static_cast<uint32_t>(in.size()), out.tensors.data(),
+                      static_cast<uint32_t>(out.tensors.size())));
+      if (BytesOf(in) != before) throw TargetError(GRAPH_INTERNAL, "an input was changed by the run");
+      results.emplace_back();
+      for (const graph_tensor& t : out.tensors) results.back().push_back(Copy(t));
+    }
+    return results;
+  }
+
+ private:
+  struct Outputs {
+    explicit Outputs(size_t n) : tensors(n, graph_tensor GRAPH_TENSOR_INIT) {}
+    ~Outputs() {
+      for (graph_tensor& t : tensors) graph_tensor_release(&t);
+    }
+    std::vector<graph_tensor> tensors;
+  };
+  static std::vector<std::string> BytesOf(const std::vector<graph_tensor>& tensors) {
+    std::vector<std::string> bytes;
+    for (const graph_tensor& t : tensors)
+      if (t.kind == GRAPH_TENSOR) bytes.emplace_back(static_cast<const char*>(t.data), t.bytes);
+    return bytes;
+  }
+  const std::string devices_;
+};
+
+}  // namespace
+
+std::unique_ptr<Target> DeviceTarget(const std::string& devices) {
+  return std::make_unique<OnDevice>(devices);
+}
+
+}  // namespace braid::conformance

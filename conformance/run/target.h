@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a case runs on: a device of this machine, through graph.h, and nothing else beside it.
+#ifndef BRAID_CONFORMANCE_RUN_TARGET_H_
+#define BRAID_CONFORMANCE_RUN_TARGET_H_
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "conformance/case/case.h"
+
+namespace braid::conformance {
+
+// A call that failed: GRAPH_* and the text.
+class TargetError : public std::runtime_error {
+ public:
+  TargetError(graph_status status, const std::string& text) : std::runtime_error(text), status_(status) {}
+  graph_status status() const { return status_; }
+
+ private:
+  graph_status status_;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  // The outputs of every run of the case, in order. Throws TargetError.
+  virtual std::vector<std::vector<Value>> Run(const BuiltCase& built) = 0;
+};
+
+// `devices` as graph_options.devices.
+std::unique_ptr<Target> DeviceTarget(const std::string& devices);
+
+}  // namespace braid::conformance
+
+#endif  // BRAID_CONFORMANCE_RUN_TARGET_H_
