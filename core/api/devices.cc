@@ -102,6 +102,7 @@ uint32_t graph_devices(graph_device_info* infos, uint32_t capacity) {
       mine.memory_total = d.info().memory_total;
       mine.memory_free = d.info().memory_free;
       mine.alignment = d.info().Has(BRAID_HOST_BINDINGS) ? 1 : d.info().alignment;
+      mine.arithmetic = d.info().arithmetic;
       mine.size = infos[i].size;
       std::memcpy(&infos[i], &mine, std::min<size_t>(mine.size, sizeof mine));
     }

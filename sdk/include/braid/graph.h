@@ -198,9 +198,11 @@ typedef struct graph_device_info {
   const char* driver;
   uint64_t memory_total, memory_free;
   uint64_t alignment;      /* of tensors in its memory */
+  uint32_t arithmetic;     /* braid_device_info.arithmetic, a mask: 1 flushes denormals, 2 TF32, 4 accumulates float16, 8 fast math */
+  uint32_t reserved;
 } graph_device_info;
 
-#define GRAPH_DEVICE_INFO_INIT {sizeof(graph_device_info), 0, 0, 0, 0, 0, 0, 0, 0}
+#define GRAPH_DEVICE_INFO_INIT {sizeof(graph_device_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Number of devices, and the first `capacity` of them. Strings live until the process ends. [any] */
 GRAPH_API uint32_t graph_devices(graph_device_info* infos, uint32_t capacity);
