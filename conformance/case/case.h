@@ -30,12 +30,19 @@ namespace braid::conformance {
 
 enum class Level { kSmoke, kDefault, kFull };
 
+// What the node of a case has, in the schema's names: what coverage counts.
+struct Parts {
+  std::vector<std::string> attributes, inputs, outputs;
+  std::map<std::string, std::string> types;  // of type variables: "tensor(float)", "seq(tensor(int64))"
+};
+
 struct Case {
   std::string id;
   const OperatorVersion* op = nullptr;
   std::map<std::string, int32_t> types;  // of every type variable
   Choices choices;                       // circumstances too
   Level level = Level::kDefault;         // the lowest that has it
+  Parts parts;                           // filled by the generator
 };
 
 struct NamedValue {
@@ -48,6 +55,7 @@ struct BuiltCase {
   std::string model;                          // a serialized ModelProto
   std::vector<std::vector<NamedValue>> runs;  // inputs of each run
   std::vector<std::string> outputs;           // their names
+  std::string placement;  // as graph_options.placement, with the reference device beside; "": alone
 };
 
 // Throws Rejected where the choices do not go together.

@@ -17,6 +17,48 @@ constexpr size_t kPairs = 40, kPairsFull = 400, kOldPairs = 6, kOldPairsFull = 6
 const Domain::Choice kInputs = {"~inputs", {"plain", "runtime", "constant"}, 0};
 const Domain::Choice kDims = {"~dims", {"static", "symbols"}, 0};
 
+// As schemas write types; "" where an empty value does not tell.
+std::string TypeText(const Value& v) {
+  const auto item = [&] {
+    return v.items.empty() ? "tensor(" + ElementTypeText(v.type) + ")" : TypeText(v.items[0]);
+  };
+  switch (v.kind) {
+    case GRAPH_TENSOR:
+      return "tensor(" + ElementTypeText(v.tensor.type()) + ")";
+    case GRAPH_SEQUENCE:
+      return "seq(" + item() + ")";
+    case GRAPH_OPTIONAL:
+      return "optional(" + item() + ")";
+    case GRAPH_MAP:
+      return "map(" + ElementTypeText(v.items[0].tensor.type()) + ", " +
+             (v.items[1].kind == GRAPH_TENSOR ? ElementTypeText(v.items[1].tensor.type())
+                                              : TypeText(v.items[1])) +
+             ")";
+    default:
+      return "";
+  }
+}
+
+Parts PartsOf(Domain& d, const std::map<std::string, int32_t>& types) {
+  const OperatorVersion& op = d.operator_version();
+  Parts parts;
+  for (const auto& [name, value] : d.attributes()) parts.attributes.push_back(name);
+  for (const auto& [variable, type] : types)
+    if (type != 0) parts.types[variable] = "tensor(" + ElementTypeText(type) + ")";
+  for (size_t i = 0; i < d.inputs().size(); ++i) {
+    const Domain::Input& input = d.inputs()[i];
+    if (!input.present) continue;
+    if (parts.inputs.empty() || parts.inputs.back() != input.name) parts.inputs.push_back(input.name);
+    const std::string& variable = op.inputs[std::min(i, op.inputs.size() - 1)].type;
+    if (op.variables.count(variable) != 0) parts.types[variable] = TypeText(input.value);
+  }
+  for (size_t i = 0; i < op.outputs.size(); ++i)
+    if (d.outputs().has_value() ? i < d.outputs()->size() && (*d.outputs())[i]
+                                : op.outputs[i].option != Formal::kOptional || i == 0)
+      parts.outputs.push_back(op.outputs[i].name);
+  return parts;
+}
+
 class Generator {
  public:
   Generator(const OperatorVersion& op, const DomainEntry& entry, Level level)
@@ -84,6 +126,7 @@ class Generator {
       }
       for (const auto& [name, option] : chosen)
         if (!known.count(name)) return false;  // a choice that is not made here
+      c.parts = PartsOf(d, types);
       if (chosen.count("~dims") || chosen.count("~inputs")) Build(c);
     } catch (const Rejected&) {
       return false;
