@@ -100,7 +100,8 @@ void EstimateByRoofline(const braid_graph* view, const Speed& speed, const uint3
   }
 }
 
-Program::Program(const braid_graph* view, kit::Host host) : copy_(view), host_(host) {
+Program::Program(const braid_graph* view, kit::Host host, const NodeHook* hook)
+    : copy_(view), host_(host), hook_(hook) {
   kit::Graph original(view), graph(copy_.raw());
   constants_.resize(graph.value_count());
   std::vector<int64_t> last_use(graph.value_count(), -1);
@@ -208,7 +209,10 @@ void Program::RunStep(const Step& step, State* state) const {
   for (uint32_t i = 0; i < node.output_count(); ++i)
     if (node.has_output(i) && state->destinations[node.output(i)].present())
       context.SetDestination(i, state->destinations[node.output(i)]);
-  step.op->run(context);
+  if (hook_ == nullptr)
+    step.op->run(context);
+  else
+    hook_->Run(*step.op, context);
   for (uint32_t i = 0; i < node.output_count(); ++i) {
     if (!node.has_output(i)) continue;
     if (!context.outputs()[i].present())

@@ -25,11 +25,21 @@ struct Speed {
 void EstimateByRoofline(const braid_graph* view, const Speed& speed, const uint32_t* nodes,
                         const uint32_t* ends, std::vector<braid_cost>& costs);
 
+// What runs the nodes of a Program in place of their operators' own functions: for devices that measure, or
+// that have faults on purpose. [any]
+class NodeHook {
+ public:
+  virtual ~NodeHook() = default;
+  // Reads `context`'s inputs and makes its outputs, as `op.run` would. Throws kit::Error.
+  virtual void Run(const OpEntry& op, OpContext& context) const = 0;
+};
+
 // Immutable once made: any number of threads may run it, each with its own State.
 class Program {
  public:
-  // Copies the graph; constants are held, in place where their layout allows.
-  Program(const braid_graph* view, kit::Host host);
+  // Copies the graph; constants are held, in place where their layout allows. `hook`, where there is one,
+  // must outlive the program.
+  Program(const braid_graph* view, kit::Host host, const NodeHook* hook = nullptr);
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
@@ -75,6 +85,7 @@ class Program {
   }
   kit::GraphCopy copy_;
   kit::Host host_;
+  const NodeHook* hook_;
   std::vector<kit::Host::Bytes> held_;
   std::vector<Tensor> constants_;  // by value
   std::vector<Step> steps_;
