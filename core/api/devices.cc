@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/api/error.h"
 #include "core/api/session.h"
+#include "core/plugins/certificate.h"
 #include "core/plugins/registry.h"
 #include "core/run/frame.h"
 
@@ -28,6 +29,23 @@ const char* Kept(const std::string& text) {
   auto& kept = strings[text];
   if (kept == nullptr) kept = std::make_unique<std::string>(text);
   return kept->c_str();
+}
+
+nlohmann::json ConformanceJson(const PluginReport& report) {
+  Manifest manifest;
+  manifest.path = report.manifest;
+  manifest.id = report.id;
+  manifest.library = report.library;
+  manifest.conformance = report.conformance;
+  const Certificate certificate = CheckCertificate(manifest);
+  const ManifestConformance& said = report.conformance;
+  return {{"certified", certificate.certified},
+          {"why_not", certificate.why_not},
+          {"report", said.report},
+          {"level", said.level},
+          {"profile", said.profile},
+          {"suite", said.suite},
+          {"date", said.date}};
 }
 
 std::string PluginsJson() {
@@ -51,6 +69,7 @@ std::string PluginsJson() {
                               {"outcome", PluginReport::OutcomeName(r.outcome)},
                               {"reason", r.reason},
                               {"violations", violations[r.id]},
+                              {"conformance", ConformanceJson(r)},
                               {"devices", r.devices}});
   return out.dump(2, ' ', false, json::error_handler_t::replace);
 }

@@ -66,6 +66,23 @@ absl::StatusOr<std::string> ReadSmall(const std::string& path) {
   return out;
 }
 
+// What is wrong with it does not keep the plugin from being used: it is not certified then. A string, which
+// earlier manifests had, is a report's hash.
+ManifestConformance ConformanceOf(const nlohmann::json& said) {
+  ManifestConformance out;
+  if (said.is_string()) out.sha256 = said.get<std::string>();
+  if (!said.is_object()) return out;
+  const struct {
+    const char* key;
+    std::string* to;
+  } strings[] = {{"report", &out.report},   {"sha256", &out.sha256}, {"level", &out.level},
+                 {"profile", &out.profile}, {"suite", &out.suite},   {"date", &out.date}};
+  for (const auto& [key, to] : strings)
+    if (const auto found = said.find(key); found != said.end() && found->is_string())
+      *to = found->get<std::string>();
+  return out;
+}
+
 bool ParseVersion(std::string_view text, uint32_t* major, uint32_t* minor) {
   const char* end = text.data() + text.size();
   const auto a = std::from_chars(text.data(), end, *major);
@@ -105,8 +122,7 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view json, const std::string&
                  {"library", &library, true},
                  {"abi", &abi, true},
                  {"vendor", &manifest.vendor, false},
-                 {"version", &manifest.version, false},
-                 {"conformance", &manifest.conformance, false}};
+                 {"version", &manifest.version, false}};
   for (const auto& [key, to, required] : strings) {
     const auto found = root.find(key);
     if (found == root.end()) {
@@ -124,6 +140,8 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view json, const std::string&
       manifest.devices.push_back(kind.get<std::string>());
     }
   }
+  if (const auto found = root.find("conformance"); found != root.end())
+    manifest.conformance = ConformanceOf(*found);
   if (!IsPluginId(manifest.id))
     return Bad(path, absl::StrCat("id '", manifest.id,
                                   "' is none: lower-case letters, digits, _ . - and at most 64 of them"));

@@ -3,7 +3,9 @@
 // NAME.braid.json, the file beside a plugin's library. Reading it runs none of the plugin's code.
 //
 //   {"id": "acme", "library": "libbraid_acme.so", "abi": "0.1", "vendor": "Braid", "version": "0.1.0",
-//    "devices": ["gpu"], "conformance": "sha256:..."}
+//    "devices": ["gpu"],
+//    "conformance": {"report": "acme.conformance.json", "sha256": "...", "level": "default",
+//                    "profile": "all", "suite": "0.1.0", "date": "2027-01-31"}}
 //
 // id, library and abi are required. Unknown keys are left alone: a later Braid may have written them.
 #ifndef BRAID_CORE_PLUGINS_MANIFEST_H_
@@ -19,12 +21,21 @@
 
 namespace braid {
 
+// What the manifest says of a report of `braid conformance`; certificate.h checks it. All "" where it says
+// nothing.
+struct ManifestConformance {
+  std::string report;  // a file's name, beside the manifest
+  std::string sha256;  // of that file
+  std::string level, profile, suite, date;
+};
+
 struct Manifest {
   std::string path;     // of the manifest
   std::string id;       // see IsPluginId
   std::string library;  // absolute, beneath the manifest's folder
   uint32_t abi_major = 0, abi_minor = 0;
-  std::string vendor, version, conformance;
+  std::string vendor, version;
+  ManifestConformance conformance;
   std::vector<std::string> devices;  // kinds: "cpu", "gpu", ...
 };
 

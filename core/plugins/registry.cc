@@ -160,6 +160,7 @@ void Registry::AddManifestLocked(const std::string& path) {
     report.vendor = manifest->vendor;
     report.version = manifest->version;
     report.library = manifest->library;
+    report.conformance = manifest->conformance;
     if (!MatchesGlobs(options_.enable, report.id)) {
       report.outcome = PluginReport::kDisabled;
       report.reason =

@@ -66,6 +66,7 @@ struct PluginReport {
   std::string id, vendor, version, library;
   std::string reason;                               // why not, or "" if loaded
   std::vector<std::string> devices;                 // "acme:0 Acme One (driver 3.2)"
+  ManifestConformance conformance;                  // as the manifest says, unchecked
   static const char* OutcomeName(Outcome outcome);  // "loaded", "disabled", "bad manifest" ...
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <map>
 #include <memory>
 
 #include "tools/braid/command.h"
@@ -37,22 +38,42 @@ nlohmann::json Plugins() {
   return nlohmann::json::parse(json);
 }
 
+// "certified (default, all, 0.1.0, 2027-01-31)", or why not, by plugin id.
+std::map<std::string, std::string> Certificates(const nlohmann::json& plugins) {
+  std::map<std::string, std::string> texts;
+  for (const auto& p : plugins["plugins"]) {
+    if (p["outcome"] != "loaded") continue;
+    const nlohmann::json& c = p["conformance"];
+    const auto text = [&](const char* key) { return c[key].get<std::string>(); };
+    texts[p["id"].get<std::string>()] = c["certified"] == true
+                                            ? fmt::format("certified ({}, {}, {}, {})", text("level"),
+                                                          text("profile"), text("suite"), text("date"))
+                                            : "unverified: " + text("why_not");
+  }
+  return texts;
+}
+
 int Devices(bool as_json) {
   std::vector<graph_device_info> infos(graph_devices(nullptr, 0), graph_device_info GRAPH_DEVICE_INFO_INIT);
   graph_devices(infos.data(), static_cast<uint32_t>(infos.size()));
   nlohmann::json json = nlohmann::json::array();
+  auto certificates = Certificates(Plugins());
   for (const graph_device_info& d : infos) {
+    const std::string id = d.id;
+    const std::string& certificate = certificates[id.substr(0, id.find(':'))];
     json.push_back({{"id", d.id},
                     {"kind", KindText(d.kind)},
                     {"name", d.name},
                     {"plugin", d.plugin},
                     {"driver", d.driver},
                     {"memory_total", d.memory_total},
-                    {"memory_free", d.memory_free}});
+                    {"memory_free", d.memory_free},
+                    {"arithmetic", d.arithmetic},
+                    {"conformance", certificate}});
     if (!as_json)
-      fmt::print("{:<14} {:<6} {}{}{}\n{:<14}        plugin {}{}{}\n", d.id, KindText(d.kind), d.name,
-                 d.memory_total > 0 ? ", " : "", MemoryText(d.memory_total), "", d.plugin,
-                 *d.driver != 0 ? ", driver " : "", d.driver);
+      fmt::print("{:<14} {:<6} {}{}{}\n{:<14}        plugin {}{}{}\n{:<14}        {}\n", d.id,
+                 KindText(d.kind), d.name, d.memory_total > 0 ? ", " : "", MemoryText(d.memory_total), "",
+                 d.plugin, *d.driver != 0 ? ", driver " : "", d.driver, "", certificate);
   }
   if (as_json) fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   if (!infos.empty()) return kDone;

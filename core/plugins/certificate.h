@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whether a plugin is certified: what its manifest says of conformance, checked against the files that it
+// names. A report is a file of `braid conformance`; who trusts it, trusts who wrote it: a hash is no
+// signature.
+#ifndef BRAID_CORE_PLUGINS_CERTIFICATE_H_
+#define BRAID_CORE_PLUGINS_CERTIFICATE_H_
+
+#include <string>
+
+#include "core/plugins/manifest.h"
+
+namespace braid {
+
+struct Certificate {
+  bool certified = false;
+  std::string why_not;
+};
+
+// The report lies beside the manifest, has the hash that the manifest says, is of this plugin and of this
+// very library, says of itself what the manifest says of it, and has no failure. Reads both files as a whole.
+Certificate CheckCertificate(const Manifest& manifest);
+
+}  // namespace braid
+
+#endif  // BRAID_CORE_PLUGINS_CERTIFICATE_H_
