@@ -79,7 +79,7 @@ struct Bias {
     const int64_t place = i + (external ? known - rows : past);
     int64_t first = left >= 0 && left < place ? place - left : 0, last = known;
     if (causal) last = std::min(last, place + 1);
-    if (right >= 0 && right < columns) last = std::min(last, place + right + 1);
+    if (right >= 0) last = std::min(last, place + std::min(right, columns - place) + 1);
     if (mask.present()) last = std::min(last, mask_columns);
     last = std::clamp<int64_t>(last, 0, columns);
     first = std::clamp<int64_t>(first, 0, last);

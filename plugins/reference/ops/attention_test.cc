@@ -60,6 +60,19 @@ TEST(AttentionTest, WhatIsVisible) {
                       {0.5f, 1.5f, 2.5f}, kTolerance);
   ExpectTensor<float>(run(four, {{"left_window_size", 0}, {"right_window_size", INT64_MAX}}), {1, 1, 3, 1},
                       {2, 2.5f, 3}, kTolerance);
+  // More queries than keys that count: the first ones stand before all keys, as far as from -7 on.
+  const auto early = [](int64_t right) {
+    return RunOp(
+        "Attention",
+        {Tensor::Of<float>({1, 1, 8, 1}, std::vector<float>(8, 0)),
+         Tensor::Of<float>({1, 1, 4, 1}, {1, 1, 1, 1}), Tensor::Of<float>({1, 1, 4, 1}, {4, 8, 16, 32}),
+         Tensor(), Tensor(), Tensor(), Tensor::Of<int64_t>({1}, {1})},
+        {{"right_window_size", right}})[0];
+  };
+  ExpectTensor<float>(early(3), {1, 1, 8, 1}, {0, 0, 0, 0, 4, 4, 4, 4}, kTolerance);
+  ExpectTensor<float>(early(4), {1, 1, 8, 1}, {0, 0, 0, 4, 4, 4, 4, 4}, kTolerance);
+  for (const int64_t right : {int64_t{7}, INT64_MAX})
+    ExpectTensor<float>(early(right), {1, 1, 8, 1}, {4, 4, 4, 4, 4, 4, 4, 4}, kTolerance);
   // A mask shorter than the keys hides the rest; one of -inf hides all, and the row is 0.
   ExpectTensor<float>(
       run(Tensor(), {}, Tensor::Of<float>({3, 2}, {0, 0, -INFINITY, 0, -INFINITY, -INFINITY})), {1, 1, 3, 1},
