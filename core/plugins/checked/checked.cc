@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugins/checked/checked.h"
 
+#include <braid/ext/operators.h>
+
 #include <algorithm>
 #include <mutex>
+#include <string_view>
 
 #include "core/plugins/checked/slots.h"
 
@@ -46,10 +49,11 @@ braid_status BRAID_CALL PluginOpen(const braid_plugin* p, uint32_t index, const 
   return status;
 }
 
-// Tables of extensions take handles, which this layer would have to replace; none is known to it yet.
+// Tables of extensions may take handles, which this layer would have to replace. Only the one is passed on
+// that is known to take none.
 const void* BRAID_CALL PluginExtension(const braid_plugin* p, const char* id) {
   Layer* layer = LayerOf(p);
-  if (layer->inner().get_extension == nullptr) return nullptr;
+  if (layer->inner().get_extension == nullptr || std::string_view(id) != BRAID_OPERATORS_ID) return nullptr;
   const SlotMark mark(layer->id(), "plugin.get_extension");
   return layer->inner().get_extension(&layer->inner(), id);
 }

@@ -4,6 +4,7 @@
 // demand; the host's are broken here, through the tables.
 #include "core/plugins/checked/checked.h"
 
+#include <braid/ext/operators.h>
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -129,6 +130,18 @@ TEST_F(Checked, ARightRunBreaksNothing) {
   Close();
   EXPECT_THAT(lines_, IsEmpty());
   EXPECT_EQ(plugin->violations(), 0u);
+}
+
+TEST_F(Checked, OnlyTheOperatorsExtensionIsPassedOn) {
+  for (const bool check : {false, true}) {
+    Plugin::LoadOptions options;
+    options.check = check;
+    auto plugin = Plugin::Load(testing::FixtureLibrary("good"), options);
+    ASSERT_TRUE(plugin.ok()) << plugin.status();
+    EXPECT_NE((*plugin)->Extension(BRAID_OPERATORS_ID), nullptr);
+    EXPECT_EQ((*plugin)->Extension("fixture.own/1") == nullptr, check);
+    EXPECT_EQ((*plugin)->Extension("nobody.knows/1"), nullptr);
+  }
 }
 
 TEST_F(Checked, Abi001UnknownHandle) {
