@@ -6,8 +6,8 @@
 
 namespace braid {
 
-// From now on, a model with a domain that is not ONNX's has the plugins of Registry::Default() asked. [any
-// thread]
+// From now on, a model that has a node of a domain which is not ONNX's, once its own functions are expanded,
+// has the plugins of Registry::Default() asked. [any thread]
 void AskPluginsForOperators();
 
 }  // namespace braid

@@ -44,8 +44,8 @@ struct OperatorDeclaration {
 // with the declaration; ALREADY_EXISTS: domain, name and version are declared already. [any thread]
 absl::Status DeclareOperator(OperatorDeclaration declaration);
 
-// Called before a model is checked that imports a domain which is not ONNX's, once for each such model: it
-// declares what there is. [set once, before the first load]
+// Called before a model is checked that has a node of a domain which is not ONNX's, once its own functions
+// are expanded, once for each such model: it declares what there is. [set once, before the first load]
 void SetOperatorSource(std::function<void()> declare_all);
 
 }  // namespace braid

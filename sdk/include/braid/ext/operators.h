@@ -2,10 +2,10 @@
 /* clang-format off */
 /* braid/ext/operators.h - a plugin's extension "braid.operators/1": operators of a domain of its own.
  *
- * The host asks every plugin for it, by braid_plugin.get_extension, before it loads the first model that imports a domain which is not
- * ONNX's. Models may then use the operators: they are checked against the declaration, shapes are inferred, and the nodes are
- * offered to every device like any others (a device says NO_OP to what it does not know). Where the declaration has a body, nodes that
- * no device takes are replaced by it.
+ * The host asks every plugin for it, by braid_plugin.get_extension, before it loads the first model that has a node of a domain which is
+ * not ONNX's (calls of a model's own functions are none: they are expanded before). From then on models may use the operators: they are
+ * checked against the declaration, shapes are inferred, and the nodes are offered to every device like any others (a device says NO_OP to
+ * what it does not know). Where the declaration has a body, nodes that no device takes are replaced by it.
  *
  * An operator is known by domain, name and since_version. Of two plugins that declare the same one, the one found first counts.
  * A plugin in a process of its own (BRAID_ISOLATE) cannot declare operators. */
