@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/onnx/upgrade/adapters.h"
+#include "core/onnx/upgrade/upgrade.h"
 
 namespace braid::loader {
 namespace {
@@ -40,15 +41,9 @@ absl::Status SplitLengths(Rewriter& r) {
   return absl::OkStatus();
 }
 
-absl::Status CastByNumber(Rewriter& r) {
-  const auto* to = r.attribute("to");
-  if (to == nullptr || to->type() != pb::AttributeProto::STRING) return absl::OkStatus();
-  int number = 0;
-  if (!pb::TensorProto_DataType_Parse(to->s(), reinterpret_cast<pb::TensorProto_DataType*>(&number)) ||
-      number == 0)
-    return Refuse(absl::StrCat("it casts to the unknown type '", to->s(), "'"));
-  r.SetInt("to", number);
-  return absl::OkStatus();
+absl::Status CastType(Rewriter& r) {
+  if (CastByNumber(&r.node())) return absl::OkStatus();
+  return Refuse(absl::StrCat("it casts to the unknown type '", r.String("to", ""), "'"));
 }
 
 // LpPool and GlobalLpPool of opset 1 had p as a float.
@@ -249,7 +244,7 @@ constexpr AdapterEntry kEntries[] = {
     {"Reshape", 5, ReshapeShape},
     {"Pad", 2, PadNames},
     {"Split", 2, SplitLengths},
-    {"Cast", 6, CastByNumber},
+    {"Cast", 6, CastType},
     {"LpPool", 2, IntegerNorm},
     {"GlobalLpPool", 2, IntegerNorm},
     {"Tile", 6, TileRepeats},

@@ -285,6 +285,18 @@ bool IsExperimental(const std::string& op, int64_t opset) {
          FindExperimental(op) != nullptr;
 }
 
+bool CastByNumber(pb::NodeProto* cast) {
+  for (auto& a : *cast->mutable_attribute()) {
+    if (a.name() != "to" || a.type() != pb::AttributeProto::STRING) continue;
+    pb::TensorProto_DataType type = pb::TensorProto::UNDEFINED;
+    if (!pb::TensorProto_DataType_Parse(a.s(), &type) || type == pb::TensorProto::UNDEFINED) return false;
+    a.clear_s();
+    a.set_type(pb::AttributeProto::INT);
+    a.set_i(type);
+  }
+  return true;
+}
+
 void AlignFunctionOpsets(pb::ModelProto* model) {
   for (const std::string domain : {"", "ai.onnx.ml"}) {
     auto* own = ImportOf(model, domain);

@@ -23,6 +23,10 @@ absl::StatusOr<std::vector<std::string>> UpgradeModel(pb::ModelProto* model);
 // what it meant can be said in the newest.
 bool IsExperimental(const std::string& op, int64_t opset);
 
+// Writes the type that a Cast node casts to as a number where it is a name, as before opset 6. False, and
+// nothing is changed, if there is no type of that name.
+bool CastByNumber(pb::NodeProto* cast);
+
 // Gives the model and its functions one opset a domain, the newest that any of them imports, where that
 // changes no node of theirs: exporters put functions of one opset into models of another. A part that would
 // have to be rewritten keeps its own; if that is the graph itself, all keep theirs.
