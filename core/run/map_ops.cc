@@ -59,12 +59,12 @@ const Attribute* ListOf(const HostCall& call, std::string_view name) {
 
 // ---- CastMap-1 ----
 
-// As Cast writes a float.
+// As Cast writes a float (plugins/reference/ops/cast.cc).
 std::string FloatText(float v) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "INF" : "-INF";
-  const float magnitude = std::fabs(v);
-  const bool positional = magnitude == 0 || (magnitude >= 1e-4f && magnitude < 1e16f);
+  const double magnitude = std::fabs(static_cast<double>(v));
+  const bool positional = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, v,
                                  positional ? std::chars_format::fixed : std::chars_format::scientific);

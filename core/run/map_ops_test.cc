@@ -119,9 +119,11 @@ TEST(CastMap, ReadsAndWritesText) {
   auto out = Call("CastMap", Map(Ints({2, 1}), Strings({"1.5", "-4"})), {});
   ASSERT_TRUE(out.ok()) << out.status();
   EXPECT_THAT(ElementsOf<float>(out->tensor), ElementsAre(-4, 1.5f));
-  out = Call("CastMap", Map(Ints({2, 1}), Floats({1.5f, 3})), {Text("cast_to", "TO_STRING")});
+  // 1e-4f is a little less than 1e-4; 1e16f is 1e16.
+  out = Call("CastMap", Map(Ints({2, 1, 3, 4}), Floats({1.5f, 3, 1e-4f, 1e16f})),
+             {Text("cast_to", "TO_STRING")});
   ASSERT_TRUE(out.ok()) << out.status();
-  EXPECT_THAT(*StringsOf(out->tensor), ElementsAre("3.0", "1.5"));
+  EXPECT_THAT(*StringsOf(out->tensor), ElementsAre("3.0", "1.5", "1e-04", "1e+16"));
   EXPECT_THAT(ErrorOf(Call("CastMap", Map(Ints({2}), Strings({"abc"})), {})), HasSubstr("\"abc\""));
   EXPECT_THAT(ErrorOf(Call("CastMap", Map(Ints({2}), Floats({1})), {Text("cast_to", "TO_BOOL")})),
               HasSubstr("TO_BOOL"));

@@ -98,7 +98,7 @@ T FromCarrier(C v, const CastRules& rules) {
 }
 
 // Numbers as text: the shortest digits that read back the same, positional from 1e-4 to below 1e16 as Python
-// and numpy write them, with ".0" after a whole number.
+// writes them, with ".0" after a whole number.
 template <class F>
 std::string FloatText(F v) {
   if (std::isnan(v)) return "NaN";
@@ -114,6 +114,31 @@ std::string FloatText(F v) {
   return text;
 }
 
+// v with so many digits after its first.
+double Rounded(double v, int digits) {
+  char buffer[64];
+  const std::to_chars_result end =
+      std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific, digits);
+  double out = 0;
+  std::from_chars(buffer, end.ptr, out);
+  return out;
+}
+
+// The same for float16 and bfloat16, whose digits are fewer than those of the float that holds the value.
+template <class T>
+std::string HalfText(T v) {
+  const double exact = static_cast<double>(static_cast<float>(v));
+  if (!std::isfinite(exact) || exact == 0) return FloatText(exact);
+  for (int digits = 0;; ++digits) {
+    const double near = Rounded(exact, digits);
+    // A power of two has its neighbour above further away than the one below.
+    const double unit = std::pow(10.0, std::floor(std::log10(std::fabs(near))) - digits);
+    for (const double text : {near, Rounded(near + std::copysign(unit, near), digits)})
+      if (T::From(text, false).bits == v.bits) return FloatText(text);
+  }
+}
+
+// Types of a byte or less have few values; each is written exactly, as ONNX Runtime does.
 template <class T>
 std::string TextOf(const T& v) {
   if constexpr (std::is_same_v<T, bool>)
@@ -122,6 +147,8 @@ std::string TextOf(const T& v) {
     return FloatText(v);
   else if constexpr (std::is_integral_v<T> || kIsNarrowInt<T>)
     return std::to_string(+v);
+  else if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>)
+    return HalfText(v);
   else
     return FloatText(static_cast<float>(v));
 }

@@ -122,8 +122,8 @@ TEST(Cast, StringsToNumbers) {
 // As numpy writes them; infinities and NaN as Cast names them.
 TEST(Cast, NumbersToStrings) {
   ExpectTensor<std::string>(
-      CastTo(F({1, 0.1f, -2.5f, 1e20f, 1e-7f, 0.47892547f, kInf, -kInf, kNaN}), kString), {9},
-      {"1.0", "0.1", "-2.5", "1e+20", "1e-07", "0.47892547", "INF", "-INF", "NaN"});
+      CastTo(F({1, 0.1f, -2.5f, 1e20f, 1e-7f, 1e-4f, 0.47892547f, kInf, -kInf, kNaN}), kString), {10},
+      {"1.0", "0.1", "-2.5", "1e+20", "1e-07", "1e-04", "0.47892547", "INF", "-INF", "NaN"});
   ExpectTensor<std::string>(CastTo(Tensor::Of<double>({2}, {314.15926, 123456789012345.0}), kString), {2},
                             {"314.15926", "123456789012345.0"});
   ExpectTensor<std::string>(CastTo(Tensor::Of<int64_t>({1}, {INT64_MIN}), kString), {1},
@@ -131,6 +131,38 @@ TEST(Cast, NumbersToStrings) {
   ExpectTensor<std::string>(CastTo(Tensor::Of<uint8_t>({1}, {65}), kString), {1}, {"65"});
   ExpectTensor<std::string>(CastTo(Tensor::Of<Int4>({1}, {Int4(-8)}), kString), {1}, {"-8"});
   ExpectTensor<std::string>(CastTo(Tensor::Of<bool>({2}, {true, false}), kString), {2}, {"True", "False"});
+}
+
+// Float16 as onnx.reference writes it, bfloat16 by the same rule; in smaller types the exact value, as ONNX
+// Runtime.
+TEST(Cast, NarrowFloatsToStrings) {
+  const auto text = [](std::vector<float> values, int32_t type) {
+    return CastTo(CastTo(F(std::move(values)), type), kString);
+  };
+  ExpectTensor<std::string>(
+      text({0.1f, 3.14f, -1.0f / 3, 123.456f, 1e-4f, 1e-5f, 0x1p-6f, 0x1p-24f, -0.0f, kInf, kNaN}, kFloat16),
+      {11},
+      {"0.1", "3.14", "-0.3333", "123.44", "0.0001", "1e-05", "0.01563", "6e-08", "-0.0", "INF", "NaN"});
+  ExpectTensor<std::string>(text({65504, 2048}, kFloat16), {2}, {"65500.0", "2048.0"});
+  ExpectTensor<std::string>(text({0.1f, 3.14f, 1e30f, -0x1p64f, 1e-40f}, kBFloat16), {5},
+                            {"0.1", "3.14", "1e+30", "-1.85e+19", "9e-41"});
+  ExpectTensor<std::string>(text({0.1f, 3.14f, 448}, kFloat8E4M3FN), {3}, {"0.1015625", "3.25", "448.0"});
+  ExpectTensor<std::string>(text({7.5f, 0.125f}, kFloat6E2M3), {2}, {"7.5", "0.125"});
+  ExpectTensor<std::string>(text({512}, kFloat8E8M0), {1}, {"512.0"});
+}
+
+// What is written reads back the same, for every float16 and bfloat16.
+TEST(Cast, TextReadsBack) {
+  for (const int32_t type : {kFloat16, kBFloat16}) {
+    Tensor x(type, {0x10000});
+    for (int i = 0; i < 0x10000; ++i) x.data<uint16_t>()[i] = static_cast<uint16_t>(i);
+    const Tensor y = CastTo(CastTo(x, kString), type);
+    for (int i = 0; i < 0x10000; ++i) {
+      if (!std::isnan(x.AsDouble(i))) {
+        ASSERT_EQ(y.data<uint16_t>()[i], i);
+      }
+    }
+  }
 }
 
 // Every pair of types: 1 stays 1. ("True", which bool gives, is no number.)
