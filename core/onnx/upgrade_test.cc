@@ -314,6 +314,15 @@ TEST(Upgrade, OtherOperators) {
                               "g (float[1,1,4,4] x, float[1,4] r, int64[1] b) => (float[1,1,1,1] y) "
                               "{ y = RoiAlign (x, r, b) }");
   EXPECT_EQ(StringOf(NodeOf(roi, "RoiAlign"), "coordinate_transformation_mode"), "output_half_pixel");
+  const auto one_hot = [](int opset, const std::string& type) {
+    return Ops(Upgraded(opset, "g (" + type + "[N] i, int64 depth, float[2] values) => (float[N,D] y) " +
+                                   "{ y = OneHot (i, depth, values) }"));
+  };
+  EXPECT_THAT(one_hot(9, "int64"), ElementsAre("Less", "Where", "OneHot"));
+  EXPECT_THAT(one_hot(10, "int32"), ElementsAre("Cast", "Less", "Where", "OneHot"));
+  EXPECT_THAT(one_hot(10, "float"), ElementsAre("Cast", "Less", "Where", "OneHot"));
+  EXPECT_THAT(one_hot(9, "uint8"), ElementsAre("OneHot"));
+  EXPECT_THAT(one_hot(11, "int64"), ElementsAre("OneHot"));
   const Graph& dft = Upgraded(17, "g (float[1,8,1] x) => (float[1,8,2] y) { y = DFT (x) }");
   EXPECT_THAT(InputOf<int64_t>(dft, NodeOf(dft, "DFT"), 2), ElementsAre(1));
   const Graph& lstm = Upgraded(1,

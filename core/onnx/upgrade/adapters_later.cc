@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Changes of operators from opset 11 on.
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,33 @@ absl::Status ClipInputs(Rewriter& r) {
     }
     ++position;
   }
+  return absl::OkStatus();
+}
+
+// What was outside [0, depth) gave a row without on_value; from 11 on, [-depth, 0) counts from the end. (For
+// ONNX Runtime it does so in 9 and 10, too.)
+absl::Status OneHotNegative(Rewriter& r) {
+  std::string indices = r.input(0);
+  switch (r.Element(indices)) {
+    case pb::TensorProto::UINT8:
+    case pb::TensorProto::UINT16:
+    case pb::TensorProto::UINT32:
+    case pb::TensorProto::UINT64:
+      return absl::OkStatus();
+    case pb::TensorProto::INT64:
+      break;
+    default: {
+      pb::NodeProto* cast = nullptr;
+      indices = r.Before("Cast", {indices}, &cast);
+      auto* to = cast->add_attribute();
+      to->set_name("to");
+      to->set_type(pb::AttributeProto::INT);
+      to->set_i(pb::TensorProto::INT64);
+    }
+  }
+  const std::string negative = r.Before("Less", {indices, r.AddInts({0}, true)});
+  constexpr int64_t kOutside = std::numeric_limits<int64_t>::max();
+  r.SetInput(0, r.Before("Where", {negative, r.AddInts({kOutside}, true), indices}));
   return absl::OkStatus();
 }
 
@@ -171,6 +199,7 @@ absl::Status ConvTransposeOutputShape(Rewriter& r) {
 constexpr AdapterEntry kEntries[] = {
     {"Clip", 11, ClipInputs},
     {"ConvTranspose", 11, ConvTransposeOutputShape},
+    {"OneHot", 11, OneHotNegative},
     {"Pad", 11, PadInputs},
     {"Scatter", 11, ScatterName},
     {"Dropout", 12, DropoutRatio},
