@@ -132,6 +132,10 @@ std::string Text(const graph_tensor& t) {
       text += number;
     } else if (t.type == GRAPH_INT64) {
       text += std::to_string(load(int64_t{0}));
+    } else if (t.type == GRAPH_UINT32) {
+      text += std::to_string(load(uint32_t{0}));
+    } else if (t.type == GRAPH_UINT64) {
+      text += std::to_string(load(uint64_t{0}));
     } else if (t.type == GRAPH_BOOL) {
       text += load(uint8_t{0}) != 0 ? "true" : "false";
     } else {
@@ -214,6 +218,34 @@ TEST_P(Values, MapsPassThrough) {
       Run("g (seq(map(int64,float)) m, float[N] x) => (seq(map(int64,float)) m, float[N] y) { y = Neg(x) }",
           {Sequence({Map(I({4}), F({1})), Map(I({}), F(std::vector<float>{}))}), F({1})}),
       "(map{int64[1]{4} float32[1]{1}} map{int64[0]{} float32[0]{}}) float32[1]{-1}");
+}
+
+TEST_P(Values, MapsOfUnsignedKeys) {
+  const auto model = [](const std::string& key) {
+    return "g (map(" + key + ",float) m, float[N] x) => (map(" + key +
+           ",float) m, float[N] y) { y = Neg(x) }";
+  };
+  const Made small = Made::Tensor<uint32_t>(GRAPH_UINT32, {2}, {UINT32_MAX, 0}),
+             large = Made::Tensor<uint64_t>(GRAPH_UINT64, {2}, {UINT64_MAX, 0});
+  EXPECT_EQ(Run(model("uint32"), {Map(small, F({1, 2})), F({1})}),
+            "map{uint32[2]{4294967295,0} float32[2]{1,2}} float32[1]{-1}");
+  EXPECT_EQ(Run(model("uint64"), {Map(large, F({1, 2})), F({1})}),
+            "map{uint64[2]{18446744073709551615,0} float32[2]{1,2}} float32[1]{-1}");
+  EXPECT_THAT(Run(model("uint32"), {Map(large, F({1, 2})), F({1})}),
+              HasSubstr("input 'm': the model wants keys of uint32, uint64 was given"));
+  EXPECT_THAT(
+      Run(model("uint64"), {Map(Made::Tensor<uint64_t>(GRAPH_UINT64, {2}, {7, 7}), F({1, 2})), F({1})}),
+      HasSubstr("key 1 is there twice"));
+}
+
+TEST(ValuesTest, KeysThatAreNoneAreRefused) {
+  for (const std::string key : {"float", "bool"}) {
+    const std::string bytes = ModelBytes(
+        kHeader + ("g (seq(map(" + key + ",float)) m, float[N] x) => (float[N] y) { y = Neg(x) }"));
+    graph_t* graph = nullptr;
+    EXPECT_EQ(graph_load_memory(bytes.data(), bytes.size(), nullptr, &graph), GRAPH_INVALID_ARGUMENT);
+    EXPECT_THAT(graph_last_error(), HasSubstr("input 'm' has a map with keys of type"));
+  }
 }
 
 TEST(ValuesTest, MapsAreDescribed) {
@@ -498,6 +530,14 @@ TEST_P(Values, FormsOfTheirTime) {
   EXPECT_EQ(Run(R"(g (float[N] x) => (int64[N] y) { y = Cast <to = "INT64"> (x) })", {F({1.5, 2})},
                 R"(<ir_version: 3, opset_import: ["" : 6]> )"),
             "int64[2]{1,2}");
+  // An index below 0 gave no on_value before opset 11.
+  const char* kOneHot = R"(g (int64[N] i) => (float[N,3] y) <int64 depth = {3}, float[2] values = {2, 5}> {
+      y = OneHot (i, depth, values)
+    })";
+  EXPECT_EQ(Run(kOneHot, {I({1, -1, 3})}, R"(<ir_version: 4, opset_import: ["" : 10]> )"),
+            "float32[3,3]{2,5,2,2,2,2,2,2,2}");
+  EXPECT_EQ(Run(kOneHot, {I({1, -1, 3})}, R"(<ir_version: 4, opset_import: ["" : 11]> )"),
+            "float32[3,3]{2,5,2,2,2,5,2,2,2}");
   // output_shape with N and C, as in ONNX 1.3.
   EXPECT_EQ(
       Run(R"(g (float[1,1,1,2] x, float[1,1,1,2] w) => (float[1,1,A,B] y) {

@@ -98,18 +98,18 @@ absl::Status CheckMap(const RunValue& map) {
              : values.kind != ValueKind::kSequence || values.items.size() != n)
     return absl::InvalidArgumentError(
         absl::StrCat("a map of ", n, " keys has as many values, in a tensor of rank 1 or a sequence"));
+  if (!IsMapKey(keys.type))
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map's keys are strings or integers, not ", BriefTypeName(keys.type)));
   std::vector<std::string_view> each;
   if (keys.type == Element::kString) {
     auto strings = StringsOf(keys);
     if (!strings.ok()) return strings.status();
     each = *std::move(strings);
-  } else if (keys.type >= Element::kUint8 && keys.type <= Element::kInt64) {
+  } else {
     const size_t bytes = static_cast<size_t>(ElementBits(keys.type)) / 8;
     for (size_t i = 0; i < n; ++i)
       each.emplace_back(reinterpret_cast<const char*>(keys.data.get()) + i * bytes, bytes);
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a map's keys are strings or integers, not ", BriefTypeName(keys.type)));
   }
   std::unordered_set<std::string_view> seen;
   for (size_t i = 0; i < each.size(); ++i)

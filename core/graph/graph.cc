@@ -93,6 +93,11 @@ int ElementBits(ElementType type) {
   return traits ? traits->bits : 0;
 }
 
+bool IsMapKey(ElementType type) {
+  return (type >= Element::kUint8 && type <= Element::kString) || type == Element::kUint32 ||
+         type == Element::kUint64;
+}
+
 uint64_t TensorBytes(ElementType type, uint64_t elements) {
   const auto bits = static_cast<uint64_t>(ElementBits(type));
   const auto wide = static_cast<unsigned __int128>(elements) * bits + 7;

@@ -155,6 +155,8 @@ struct Graph {
 
 // Bits of one element of a type (4 for INT4; 128 for a string's pair); 0 for an unknown type.
 int ElementBits(ElementType type);
+// Whether a map's keys can be of this type: integers of 8 to 64 bits, and strings.
+bool IsMapKey(ElementType type);
 // Bytes of a dense tensor of `elements` elements; saturates at UINT64_MAX.
 uint64_t TensorBytes(ElementType type, uint64_t elements);
 // Product of the extents; -1 if one is unknown, INT64_MAX if it overflows.

@@ -30,6 +30,14 @@ TEST(Graph, ElementSizesAreThoseOfOnnx) {
             std::numeric_limits<uint64_t>::max());
 }
 
+TEST(Graph, KeysOfMapsAreIntegersAndStrings) {
+  for (ElementType type = -1; type < 30; ++type) {
+    const std::string name = ElementTypeName(type);
+    const bool integer = (name.starts_with("INT") || name.starts_with("UINT")) && ElementBits(type) >= 8;
+    EXPECT_EQ(IsMapKey(type), integer || type == Element::kString) << name;
+  }
+}
+
 TEST(Graph, ElementCountKnowsZeroUnknownAndOverflow) {
   const int64_t big = int64_t{1} << 40;
   EXPECT_EQ(ElementCount({}), 1);

@@ -49,7 +49,9 @@ absl::Status CheckType(const pb::TypeProto& type, int depth) {
     case pb::TypeProto::kOptionalType:
       return CheckType(type.optional_type().elem_type(), depth + 1);
     case pb::TypeProto::kMapType:
-      if (absl::Status s = element(type.map_type().key_type()); !s.ok()) return s;
+      if (const int32_t key = type.map_type().key_type(); !IsMapKey(key))
+        return Bad(absl::StrCat("has a map with keys of type ", ElementTypeName(key),
+                                "; they can be integers of 8 to 64 bits and strings"));
       return CheckType(type.map_type().value_type(), depth + 1);
     default:
       return absl::OkStatus();

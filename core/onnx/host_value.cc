@@ -26,7 +26,11 @@ absl::StatusOr<HostValue> FromTensor(const pb::TensorProto& tensor) {
   return value;
 }
 
-absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence);
+// `declared` is the type of the whole.
+absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence, const Type& declared);
+
+// The type of the parts of a value of this type; one that says no more is that of all that lies deeper.
+const Type& PartOf(const Type& type) { return type.item != nullptr ? *type.item : type; }
 
 absl::StatusOr<HostValue> FromSparse(const pb::SparseTensorProto& sparse) {
   HostValue value;
@@ -52,6 +56,9 @@ void Append(T v, std::vector<uint8_t>* bytes) {
 // Keys of a map as a tensor [n].
 absl::StatusOr<HostValue> KeysOf(const pb::MapProto& map) {
   HostValue keys;
+  if (!IsMapKey(map.key_type()))
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map's keys can't be of type ", ElementTypeName(map.key_type())));
   keys.type.element = map.key_type();
   keys.type.has_shape = true;
   const bool strings = map.key_type() == Element::kString;
@@ -66,31 +73,16 @@ absl::StatusOr<HostValue> KeysOf(const pb::MapProto& map) {
   }
   for (const std::string& key : map.string_keys()) keys.data.insert(keys.data.end(), key.begin(), key.end());
   for (const int64_t key : map.keys()) {
-    switch (map.key_type()) {
-      case Element::kInt8:
-      case Element::kUint8:
-        Append(static_cast<uint8_t>(key), &keys.data);
-        break;
-      case Element::kInt16:
-      case Element::kUint16:
-        Append(static_cast<uint16_t>(key), &keys.data);
-        break;
-      case Element::kInt32:
-        Append(static_cast<uint32_t>(key), &keys.data);
-        break;
-      case Element::kInt64:
-        Append(key, &keys.data);
-        break;
-      default:
-        return absl::InvalidArgumentError(
-            absl::StrCat("a map's keys can't be of type ", ElementTypeName(map.key_type())));
-    }
+    // Little-endian: the low bytes come first.
+    const auto* p = reinterpret_cast<const uint8_t*>(&key);
+    keys.data.insert(keys.data.end(), p, p + ElementBits(map.key_type()) / 8);
   }
   return keys;
 }
 
-// Scalars as one tensor [n]; false if the items are something else.
+// Scalars as one tensor [n]; false if the items are something else, or none.
 bool Joined(const std::vector<HostValue>& items, HostValue* out) {
+  if (items.empty()) return false;
   std::vector<uint8_t> pairs, characters;
   for (const HostValue& item : items) {
     const int64_t count = ElementCount(item.type.dims);
@@ -112,21 +104,23 @@ bool Joined(const std::vector<HostValue>& items, HostValue* out) {
   return true;
 }
 
-absl::StatusOr<HostValue> FromMap(const pb::MapProto& map, ElementType value_type) {
+absl::StatusOr<HostValue> FromMap(const pb::MapProto& map, const Type& declared) {
   HostValue value;
   value.name = map.name();
   value.type.kind = ValueKind::kMap;
   value.type.element = map.key_type();
   auto keys = KeysOf(map);
   if (!keys.ok()) return keys.status();
-  auto values = FromSequence(map.values());
+  auto values = FromSequence(map.values(), declared);
   if (!values.ok()) return values.status();
   if (const int64_t count = keys->type.dims[0].value; count != static_cast<int64_t>(values->items.size()))
     return absl::InvalidArgumentError(
         absl::StrCat("the map has ", count, " keys and ", values->items.size(), " values"));
   HostValue joined;
-  if (values->items.empty()) {
-    joined.type.element = value_type;
+  const Type& part = PartOf(declared);
+  if (values->items.empty() && (part.is_tensor() || declared.item == nullptr)) {
+    // The file does not tell the type of what is not there.
+    joined.type.element = part.is_tensor() && part.element != 0 ? part.element : Element::kFloat;
     joined.type.has_shape = true;
     joined.type.dims = {{0, -1}};
     values = std::move(joined);
@@ -138,10 +132,11 @@ absl::StatusOr<HostValue> FromMap(const pb::MapProto& map, ElementType value_typ
   return value;
 }
 
-absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
+absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional, const Type& declared) {
   HostValue value;
   value.name = optional.name();
   value.type.kind = ValueKind::kOptional;
+  const Type& part = PartOf(declared);
   absl::StatusOr<HostValue> item = HostValue();
   switch (optional.elem_type()) {
     case pb::OptionalProto::TENSOR:
@@ -150,7 +145,7 @@ absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
       break;
     case pb::OptionalProto::SEQUENCE:
       if (!optional.has_sequence_value()) return value;
-      item = FromSequence(optional.sequence_value());
+      item = FromSequence(optional.sequence_value(), part);
       break;
     case pb::OptionalProto::SPARSE_TENSOR:
       if (!optional.has_sparse_tensor_value()) return value;
@@ -158,10 +153,10 @@ absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
       break;
     case pb::OptionalProto::MAP:
       if (!optional.has_map_value()) return value;
-      item = FromMap(optional.map_value(), Element::kFloat);
+      item = FromMap(optional.map_value(), part);
       break;
     case pb::OptionalProto::OPTIONAL:
-      item = FromOptional(optional.optional_value());
+      item = FromOptional(optional.optional_value(), part);
       break;
     default:
       return value;
@@ -171,10 +166,11 @@ absl::StatusOr<HostValue> FromOptional(const pb::OptionalProto& optional) {
   return value;
 }
 
-absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence) {
+absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence, const Type& declared) {
   HostValue value;
   value.name = sequence.name();
   value.type.kind = ValueKind::kSequence;
+  const Type& part = PartOf(declared);
   auto add = [&](absl::StatusOr<HostValue> item) {
     if (item.ok()) value.items.push_back(*std::move(item));
     return item.status();
@@ -182,13 +178,13 @@ absl::StatusOr<HostValue> FromSequence(const pb::SequenceProto& sequence) {
   for (const auto& t : sequence.tensor_values())
     if (absl::Status s = add(FromTensor(t)); !s.ok()) return s;
   for (const auto& t : sequence.sequence_values())
-    if (absl::Status s = add(FromSequence(t)); !s.ok()) return s;
+    if (absl::Status s = add(FromSequence(t, part)); !s.ok()) return s;
   for (const auto& t : sequence.optional_values())
-    if (absl::Status s = add(FromOptional(t)); !s.ok()) return s;
+    if (absl::Status s = add(FromOptional(t, part)); !s.ok()) return s;
   for (const auto& t : sequence.sparse_tensor_values())
     if (absl::Status s = add(FromSparse(t)); !s.ok()) return s;
   for (const auto& t : sequence.map_values())
-    if (absl::Status s = add(FromMap(t, Element::kFloat)); !s.ok()) return s;
+    if (absl::Status s = add(FromMap(t, part)); !s.ok()) return s;
   return value;
 }
 
@@ -213,19 +209,19 @@ absl::StatusOr<HostValue> ParseValueProto(absl::Span<const uint8_t> bytes, const
     case ValueKind::kSequence: {
       auto proto = Parse<pb::SequenceProto>(bytes, "SequenceProto");
       if (!proto.ok()) return proto.status();
-      return FromSequence(*proto);
+      return FromSequence(*proto, declared);
     }
     case ValueKind::kOptional: {
       auto proto = Parse<pb::OptionalProto>(bytes, "OptionalProto");
       if (!proto.ok()) return proto.status();
-      return FromOptional(*proto);
+      return FromOptional(*proto, declared);
     }
     case ValueKind::kTensor:
       return ParseTensorProto(bytes);
     case ValueKind::kMap: {
       auto proto = Parse<pb::MapProto>(bytes, "MapProto");
       if (!proto.ok()) return proto.status();
-      return FromMap(*proto, declared.item != nullptr ? declared.item->element : Element::kFloat);
+      return FromMap(*proto, declared);
     }
     case ValueKind::kSparseTensor: {
       auto proto = Parse<pb::SparseTensorProto>(bytes, "SparseTensorProto");

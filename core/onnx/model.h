@@ -91,6 +91,7 @@ struct HostValue {
   std::string name;
 };
 absl::StatusOr<HostValue> ParseTensorProto(absl::Span<const uint8_t> bytes);
+// A declared type without `item` says of all that lies deeper nothing but its element type.
 absl::StatusOr<HostValue> ParseValueProto(absl::Span<const uint8_t> bytes, const Type& declared);
 
 }  // namespace braid
