@@ -374,6 +374,12 @@ def draws_a_page(braid: Command) -> None:
     bodies = data["graphs"][0]["nodes"][0]["bodies"]
     assert {name: [n["op"] for n in data["graphs"][g]["nodes"]] for name, g in bodies} == {"then_branch": ["Neg"], "else_branch": ["Abs"]}
     assert data["graphs"][0]["nodes"][0]["name"] == "</script><script>alert(1)</script>"
+    # Of two devices, why the node is not on the other.
+    braid("inspect", "page.onnx", "--html", "page.html", "--device", "reference,sim")
+    page = (braid.folder / "page.html").read_text()
+    node = json.loads(page.split('type="application/json">')[1].split("</script>")[0])["graphs"][0]["nodes"][1]
+    devices = {"reference:0", "sim:0"} - {node["device"]}
+    assert [name for name, why in node["refusals"] if why] == [f"not {device}" for device in devices]
     # Without devices the graph is drawn all the same, and why is said.
     text = braid("inspect", "page.onnx", "--html", "page.html", "--device", "nosuch")
     assert "shows no devices" in text and "nosuch" in text
@@ -415,6 +421,10 @@ def reports_in_json(braid: Command) -> None:
     assert inspect["types"] == {"float32": 2} and inspect["bodies"] == 0
     assert inspect["operators"] == {"Relu": 1} and inspect["nodes"] == 1 and inspect["parameters"] == 0
     assert inspect["opset_imports"] == {"ai.onnx": 21} and inspect["inputs"][0]["name"] == "x"
+    # Sizes that no memory has: the sum of two of them does not wrap.
+    text = "(float[1] x) => (float[A,B] y) <int64[2] s = {1152921504606846976, 2}> { t = Expand(x, s) u = Neg(t) y = Add(t, u) }"
+    huge = braid.model(text, "huge.onnx")
+    assert braid.json("inspect", huge)["activation_bytes"] > 2**63
     plan = braid.json("plan", model, "--device", "reference,sim", "--symbol", "N=2")
     assert len(plan["nodes"]) == 1 and plan["nodes"][0]["op"] == "Relu" and plan["segments"][0]["nodes"] == [0]
     assert [v["device"] for v in plan["nodes"][0]["verdicts"]] == ["reference:0", "sim:0"]

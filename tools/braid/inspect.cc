@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -64,7 +65,15 @@ nlohmann::json ValuesJson(const Graph& graph, const std::vector<ValueId>& ids) {
 
 // What the values that are made between the inputs and the outputs take at most at a time, each from its
 // making to its last use. `unknown`: how many have extents that only a run tells, and do not count.
-uint64_t ActivationBytes(const Graph& graph, size_t* unknown) {
+struct Activations {
+  uint64_t bytes = 0;
+  size_t unknown = 0;
+};
+
+Activations ActivationsOf(const Graph& graph) {
+  Activations out;
+  // A shape may say any number. With no value beyond this one their sum stays within 64 bits.
+  const uint64_t most = std::numeric_limits<uint64_t>::max() / std::max<size_t>(graph.values.size(), 1);
   std::vector<uint64_t> bytes(graph.values.size(), 0);
   std::vector<size_t> last(graph.values.size(), 0);
   std::vector<bool> made(graph.values.size(), false);
@@ -79,24 +88,24 @@ uint64_t ActivationBytes(const Graph& graph, size_t* unknown) {
       made[v] = true;
       const Type& type = graph.values[v].type;
       if (type.is_static() && ElementBits(type.element) > 0) {
-        bytes[v] = TensorBytes(type.element, static_cast<uint64_t>(ElementCount(type.dims)));
+        bytes[v] = std::min(most, TensorBytes(type.element, static_cast<uint64_t>(ElementCount(type.dims))));
       } else {
-        ++*unknown;
+        ++out.unknown;
       }
     }
   }
   for (const ValueId v : graph.outputs) last[v] = graph.nodes.size();
-  uint64_t now = 0, most = 0;
+  uint64_t now = 0;
   std::vector<std::vector<ValueId>> ends(graph.nodes.size() + 1);
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (made[v]) ends[last[v]].push_back(static_cast<ValueId>(v));
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     for (const ValueId v : graph.nodes[n].outputs)
       if (v != kNone) now += bytes[v];
-    most = std::max(most, now);
+    out.bytes = std::max(out.bytes, now);
     for (const ValueId v : ends[n]) now -= bytes[v];
   }
-  return most;
+  return out;
 }
 
 std::string MemoryText(uint64_t bytes) {
@@ -110,8 +119,8 @@ std::vector<std::pair<std::string, size_t>> ByCount(const std::map<std::string, 
 }
 
 // Names come from the file: nothing in them moves the cursor.
-std::vector<std::pair<std::string, std::string>> Summary(const Graph& graph, const ModelInfo& info,
-                                                         const Totals& totals) {
+std::vector<std::pair<std::string, std::string>> Summary(const ModelInfo& info, const Totals& totals,
+                                                         const Activations& activations) {
   std::vector<std::pair<std::string, std::string>> out;
   out.emplace_back("IR version", std::to_string(info.ir_version));
   out.emplace_back("made by",
@@ -127,12 +136,11 @@ std::vector<std::pair<std::string, std::string>> Summary(const Graph& graph, con
       fmt::format("{}{}", totals.nodes,
                   totals.bodies > 0 ? fmt::format(" ({} bodies of control flow)", totals.bodies) : ""));
   out.emplace_back("parameters", fmt::format("{} in {}", totals.parameters, MemoryText(totals.bytes)));
-  size_t unknown = 0;
-  const uint64_t activations = ActivationBytes(graph, &unknown);
-  out.emplace_back(
-      "activations",
-      fmt::format("at most {} at a time{}", MemoryText(activations),
-                  unknown > 0 ? fmt::format(", without {} values of unknown size", unknown) : ""));
+  out.emplace_back("activations",
+                   fmt::format("at most {} at a time{}", MemoryText(activations.bytes),
+                               activations.unknown > 0
+                                   ? fmt::format(", without {} values of unknown size", activations.unknown)
+                                   : ""));
   std::string types;
   for (const auto& [name, count] : ByCount(totals.types))
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, name);
@@ -168,7 +176,8 @@ int Run(const Options& options) {
   const ModelInfo& info = (*model)->info();
   Totals totals;
   Count(graph, &totals);
-  const auto summary = Summary(graph, info, totals);
+  const Activations activations = ActivationsOf(graph);
+  const auto summary = Summary(info, totals, activations);
   if (!options.html.empty()) WritePage(options, GraphPage(options.model, summary, graph, PlanOf(options)));
   if (options.json) {
     nlohmann::json json;
@@ -187,9 +196,8 @@ int Run(const Options& options) {
     json["types"] = totals.types;
     json["parameters"] = totals.parameters;
     json["parameter_bytes"] = totals.bytes;
-    size_t unknown = 0;
-    json["activation_bytes"] = ActivationBytes(graph, &unknown);
-    json["values_of_unknown_size"] = unknown;
+    json["activation_bytes"] = activations.bytes;
+    json["values_of_unknown_size"] = activations.unknown;
     json["notes"] = info.notes;
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return kDone;

@@ -154,8 +154,8 @@ int PrintOperators(const std::string& device, const std::string& format) {
   fmt::print("{}", rows);
   fmt::print("\n");
   for (const auto& [domain, count] : domains)
-    fmt::print("{}{}: {} of {} combinations of operator, type constraint and type{}\n", markdown ? "- " : "",
-               domain, count.first, count.second, markdown ? "" : "");
+    fmt::print("{}{}: {} of {} combinations of operator, type constraint and type\n", markdown ? "- " : "",
+               domain, count.first, count.second);
   return kDone;
 }
 

@@ -116,10 +116,8 @@ class Writer {
       if (verdict.value("device", "") == placed["device"]) {
         if (verdict.contains("cost_ns")) (*json)["cost"] = verdict["cost_ns"];
         (*json)["source"] = verdict.value("cost_source", "");
-      } else {
-        const std::string why = verdict.value("why_not", verdict.value("detail", ""));
-        (*json)["refusals"].push_back(
-            {"not " + verdict.value("device", ""), why.empty() ? verdict.value("verdict", "") : why});
+      } else if (verdict.contains("why_not")) {
+        (*json)["refusals"].push_back({"not " + verdict.value("device", ""), verdict["why_not"]});
       }
     }
   }
