@@ -1,26 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <fnmatch.h>
 
-#include <map>
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <thread>
 
-#include "conformance/case/generate.h"
-#include "conformance/run/generated.h"
-#include "conformance/run/job.h"
+#include "conformance/report/certify.h"
+#include "conformance/report/compare.h"
+#include "conformance/report/report.h"
+#include "conformance/report/repro.h"
+#include "conformance/report/resume.h"
+#include "conformance/report/waivers.h"
+#include "conformance/run/suite.h"
+#include "core/plugins/sha256.h"
 #include "tools/braid/command.h"
+#include "tools/braid/conformance_summary.h"
+#include "tools/braid/mutants.h"
+#include "tools/braid/official.h"
+#include "tools/braid/progress.h"
 
 namespace braid::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using conformance::Case;
+using conformance::DeviceIdentity;
+using conformance::DeviceReport;
 using conformance::Level;
-using conformance::Outcome;
+using conformance::PluginIdentity;
+using conformance::Report;
+using conformance::Result;
+
+// Plugins that take longer to load are not tested.
+constexpr double kLoadSeconds = 120;
 
 struct Options {
-  std::string device = "reference", level = "default";
-  std::vector<std::string> filters;
+  std::string plugin, device, level = "default", profile = "all", shard, resume, waivers, out, known, certify;
+  std::vector<std::string> filters, kinds, cases;
   double timeout = 60;
   int jobs = 0;
   bool list = false, verbose = false, json = false;
@@ -30,71 +50,366 @@ Level LevelOf(const std::string& name) {
   return name == "smoke" ? Level::kSmoke : name == "full" ? Level::kFull : Level::kDefault;
 }
 
-bool Matches(const std::string& id, const std::vector<std::string>& globs) {
-  if (globs.empty()) return true;
-  for (const std::string& glob : globs)
-    if (fnmatch(glob.c_str(), id.c_str(), 0) == 0) return true;
-  return false;
+conformance::Selection SelectionOf(const Options& options) {
+  conformance::Selection selection;
+  selection.globs = options.filters;
+  selection.kinds = options.kinds;
+  selection.profile = conformance::FindProfile(options.profile);
+  if (!options.shard.empty()) ParseShard(options.shard, &selection);
+  return selection;
 }
 
-int Run(const Options& options) {
-  auto cases = std::make_shared<std::vector<Case>>();
-  for (const auto& op : conformance::AllOperatorVersions()) {
-    // Operators that no filter can mean are not worth generating.
-    for (Case& c : conformance::Generate(op, LevelOf(options.level)))
-      if (Matches(c.id, options.filters)) cases->push_back(std::move(c));
+// The devices to test: the one that is asked for, those of a plugin, or those of the plugin given as a file.
+std::vector<DeviceIdentity> DevicesOf(const conformance::Machine& machine, const std::string& plugin,
+                                      const std::string& device) {
+  std::vector<DeviceIdentity> devices;
+  std::vector<std::string> names;
+  for (const DeviceIdentity& d : machine.devices) {
+    const std::string of = d.id.substr(0, d.id.find(':'));
+    names.push_back(d.id);
+    if ((plugin.empty() || of == plugin) && (device.empty() || d.id == device || of == device))
+      devices.push_back(d);
   }
-  if (cases->empty()) throw UsageError("no case's id matches");
-  if (options.list) {
-    for (const Case& c : *cases) fmt::print("{}\n", c.id);
+  if (!devices.empty()) return devices;
+  if (!plugin.empty() && machine.plugins.count(plugin) == 0)
+    throw UsageError(fmt::format("the plugin '{}' does not load:\n  {}", plugin, machine.doctor));
+  throw UsageError(fmt::format("there is no device '{}'{}; there is: {}{}", device.empty() ? plugin : device,
+                               NearestMatch(device, names), fmt::join(names, ", "),
+                               names.empty() ? "none; `braid doctor` tells why" : ""));
+}
+
+PluginIdentity PluginOf(const conformance::Machine& machine, const std::vector<DeviceIdentity>& devices) {
+  PluginIdentity plugin = machine.plugins.at(devices[0].id.substr(0, devices[0].id.find(':')));
+  const auto hash = Sha256OfFile(plugin.library);
+  if (hash.ok()) plugin.library_sha256 = *hash;
+  return plugin;
+}
+
+void WriteFile(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw UsageError(path.string() + ": can't be written");
+}
+
+// One run of the command: what all devices share.
+class Suite {
+ public:
+  explicit Suite(const Options& options) : options_(options), selection_(SelectionOf(options)) {}
+
+  int Run() {
+    if (options_.list) return List();
+    ReadFiles();
+    std::string id;
+    if (!options_.plugin.empty()) id = conformance::UseOnly(conformance::FindManifest(options_.plugin));
+    const conformance::Machine machine = conformance::Probe(kLoadSeconds);
+    const std::string device = options_.device.empty() && id.empty() ? "reference" : options_.device;
+    const std::vector<DeviceIdentity> devices = DevicesOf(machine, id, device);
+    report_.plugin = PluginOf(machine, devices);
+    report_.suite = graph_version();
+    report_.level = options_.level;
+    report_.profile = options_.profile;
+    report_.date = conformance::Today();
+    report_.complete = selection_.complete();
+    if (!options_.resume.empty())
+      resume_ = conformance::ResumeFile(options_.resume, report_.suite, report_.plugin);
+    if (resume_.unreadable() > 0)
+      Note("lines of {} that cannot be read and were left out: {}", options_.resume, resume_.unreadable());
+    if (options_.cases.empty() && selection_.WantsKind("official") && selection_.MayWant("official/"))
+      Note("no official cases: --cases names folders with them");
+    cases_ = conformance::GeneratedCases(LevelOf(options_.level), selection_);
+    for (const DeviceIdentity& d : devices) report_.devices.push_back(RunDevice(d));
+    return Finish();
+  }
+
+ private:
+  template <class... Args>
+  void Note(fmt::format_string<Args...> text, Args&&... args) {
+    report_.notes.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  // All that can be wrong with what was asked for is told before anything runs.
+  void ReadFiles() {
+    if (!options_.certify.empty() && !selection_.complete())
+      throw UsageError("--certify needs all cases: it goes with no --filter, --kind or --shard");
+    if (!options_.waivers.empty())
+      waivers_ = conformance::ParseWaivers(ReadFile(options_.waivers), options_.waivers);
+    if (!options_.known.empty())
+      known_ = std::make_shared<const KnownFailures>(KnownFailures::Read(options_.known));
+    if (options_.out.empty()) return;
+    std::error_code error;
+    fs::create_directories(options_.out, error);
+    if (error) throw UsageError(options_.out + ": can't be made: " + error.message());
+  }
+
+  std::vector<conformance::Job> JobsOf(const DeviceIdentity& device) const {
+    conformance::SuiteTarget target;
+    target.device = device.id;
+    target.library = report_.plugin.library;
+    const size_t colon = device.id.rfind(':');
+    target.index =
+        colon == std::string::npos ? 0 : static_cast<uint32_t>(std::stoul(device.id.substr(colon + 1)));
+    target.arithmetic = device.arithmetic;
+    target.level = LevelOf(options_.level);
+    target.operators = conformance::LabelsOf(*selection_.profile);
+    std::vector<conformance::Job> jobs = conformance::GeneratedJobs(cases_, target);
+    const auto add = [&](std::vector<conformance::Job> more) {
+      std::move(more.begin(), more.end(), std::back_inserter(jobs));
+    };
+    if (selection_.WantsKind("official")) add(OfficialJobs(options_.cases, known_, selection_, device.id));
+    add(conformance::OtherJobs(target, selection_));
+    return jobs;
+  }
+
+  int List() {
+    cases_ = conformance::GeneratedCases(LevelOf(options_.level), selection_);
+    const std::vector<conformance::Job> jobs =
+        JobsOf({options_.device.empty() ? "reference:0" : options_.device, 0, "", "", 0});
+    if (jobs.empty()) throw UsageError("no case's id matches");
+    if (options_.json) {
+      nlohmann::json json = nlohmann::json::array();
+      for (const conformance::Job& job : jobs)
+        json.push_back({{"id", job.id}, {"kind", job.kind}, {"group", job.group}});
+      fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    } else {
+      for (const conformance::Job& job : jobs) fmt::print("{}\n", job.id);
+    }
     return kDone;
   }
-  std::vector<conformance::Job> jobs;
-  for (const Case& c : *cases)
-    jobs.push_back({c.id, "generated", c.op->Label(), [&c, &options] {
-                      const auto target = conformance::DeviceTarget(options.device);
-                      return conformance::RunCase(c, *target, 0);
-                    }});
-  conformance::ChildOptions children;
-  children.children = options.jobs > 0 ? options.jobs : static_cast<int>(std::thread::hardware_concurrency());
-  children.deadline = options.timeout;
-  std::map<Outcome, size_t> counts;
-  conformance::RunInChildren(jobs, children, [&](size_t, const conformance::Result& r) {
-    ++counts[r.outcome];
-    if (r.outcome != Outcome::kPass || options.verbose) {
-      fmt::print("{} {}{}{}\n", conformance::Name(r.outcome), r.id, r.text.empty() ? "" : ": ", r.text);
-      std::fflush(stdout);
-    }
-  });
-  std::string line;
-  size_t bad = 0;
-  for (const auto& [outcome, n] : counts) {
-    line += fmt::format("{}{} {}", line.empty() ? "" : ", ", n, conformance::Name(outcome));
-    if (outcome != Outcome::kPass && outcome != Outcome::kUnsupported && outcome != Outcome::kWaived)
-      bad += n;
+
+  DeviceReport RunDevice(const DeviceIdentity& device) {
+    const auto started = std::chrono::steady_clock::now();
+    DeviceReport out;
+    out.device = device;
+    const std::vector<conformance::Job> jobs = JobsOf(device);
+    if (jobs.empty()) throw UsageError("no case's id matches");
+    const conformance::Waivers waivers(waivers_, report_.plugin, device, report_.date);
+    std::vector<Result> results = RunJobs(device, jobs, waivers);
+    out.coverage = conformance::CoverageOf(
+        cases_, {results.begin(), results.begin() + static_cast<ptrdiff_t>(cases_.size())},
+        *selection_.profile);
+    for (size_t i = 0; i < results.size(); ++i)
+      out.cases.push_back(
+          {results[i], i < cases_.size() ? conformance::TypesOf(cases_[i]) : std::vector<std::string>()});
+    for (const conformance::Waiver& w : waivers.expired())
+      Note("{}: the waiver of {} expired on {} and does not count ({})", device.id, w.cases, w.expires,
+           w.reason);
+    if (selection_.complete())
+      for (const conformance::Waiver& w : waivers.Unused(results))
+        Note("{}: the waiver of {} is for no case of this level ({})", device.id, w.cases, w.reason);
+    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    return out;
   }
-  fmt::print("{}\n", line);
-  return bad == 0 ? kDone : kFailed;
+
+  // The results of the jobs, in their order, waivers applied; what the resume file has is not run anew.
+  std::vector<Result> RunJobs(const DeviceIdentity& device, const std::vector<conformance::Job>& jobs,
+                              const conformance::Waivers& waivers) {
+    std::vector<Result> results(jobs.size());
+    std::vector<conformance::Job> left;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (const Result* known = resume_.Find(device, jobs[i].id); known != nullptr) {
+        results[i] = waivers.Judge(*known);
+        continue;
+      }
+      left.push_back(jobs[i]);
+      places.push_back(i);
+    }
+    Progress progress(device.id, left.size(), options_.json);
+    if (left.size() < jobs.size())
+      progress.Print(
+          fmt::format("{} of {} cases are in {}", jobs.size() - left.size(), jobs.size(), options_.resume));
+    conformance::ChildOptions children;
+    children.children =
+        options_.jobs > 0 ? options_.jobs : static_cast<int>(std::thread::hardware_concurrency());
+    children.deadline = options_.timeout;
+    conformance::RunInChildren(left, children, [&](size_t i, const Result& raw) {
+      resume_.Append(device, raw);
+      const Result r = waivers.Judge(raw);
+      conformance::Counts one;
+      one.Add(r.outcome);
+      const bool failed = one.failed() > 0, first = results[places[i]].id.empty();
+      results[places[i]] = r;
+      if (failed || options_.verbose) progress.Print(ResultLine(r));
+      // A process that fails as it ends tells its last case a second time.
+      if (first) progress.Done(failed);
+    });
+    return results;
+  }
+
+  int Finish() {
+    const auto json = ToJson(report_);
+    const std::string text =
+        json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    if (!options_.out.empty()) {
+      const fs::path out = options_.out;
+      WriteFile(out / "report.json", text);
+      WriteFile(out / "junit.xml", JUnit(report_));
+      WriteFile(out / "report.html", Page(report_));
+    }
+    const bool failed = report_.counts().failed() > 0;
+    std::string certified;
+    if (!options_.certify.empty()) {
+      const std::string why_not = WhyNoCertificate(report_);
+      if (why_not.empty()) Certify(report_, conformance::FindManifest(options_.certify));
+      certified = why_not.empty() ? "certified: " + options_.certify : "not certified: " + why_not;
+    }
+    if (options_.json) {
+      fmt::print("{}", text);
+    } else {
+      PrintSummary(report_, certified);
+    }
+    return failed || certified.starts_with("not") ? kFailed : kDone;
+  }
+
+  const Options& options_;
+  const conformance::Selection selection_;
+  std::vector<conformance::Waiver> waivers_;
+  std::shared_ptr<const KnownFailures> known_;
+  std::vector<Case> cases_;
+  conformance::ResumeFile resume_;
+  Report report_;
+};
+
+int Repro(const std::string& id, const std::string& given, bool json) {
+  std::string folder = given;
+  if (folder.empty()) {
+    // A name that is one on every file system.
+    for (const char c : id)
+      folder += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' ? c : '_';
+  }
+  if (fs::exists(folder) && !fs::is_empty(folder))
+    throw UsageError(folder + ": is not empty; --out names another folder");
+  std::vector<std::string> names;
+  try {
+    names = conformance::WriteRepro(id, conformance::BuildById(id), folder);
+  } catch (const std::runtime_error& e) {
+    throw UsageError(e.what());
+  }
+  if (json) {
+    fmt::print("{}\n", nlohmann::json({{"case", id}, {"folder", folder}, {"files", names}}).dump(2));
+  } else {
+    for (const std::string& name : names) fmt::print("{}\n", (fs::path(folder) / name).string());
+  }
+  return kDone;
+}
+
+int CompareReports(const std::string names[2], bool as_json) {
+  nlohmann::json reports[2];
+  for (int i = 0; i < 2; ++i) reports[i] = nlohmann::json::parse(ReadFile(names[i]), nullptr, false);
+  const conformance::Comparison comparison = conformance::Compare(reports[0], reports[1], names);
+  if (as_json) {
+    nlohmann::json json = {{"same", comparison.same},
+                           {"worse", comparison.worse()},
+                           {"identity", comparison.identity},
+                           {"changes", nlohmann::json::array()}};
+    for (const auto& c : comparison.changes)
+      json["changes"].push_back({{"device", c.device},
+                                 {"id", c.id},
+                                 {"before", c.before},
+                                 {"after", c.after},
+                                 {"worse", c.worse},
+                                 {"text", c.text}});
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else {
+    PrintComparison(comparison);
+  }
+  return comparison.worse() == 0 ? kDone : kFailed;
+}
+
+// What is wrong with what a user gave.
+template <class F>
+int Checked(const F& run) {
+  try {
+    return run();
+  } catch (const std::invalid_argument& e) {
+    throw UsageError(e.what());
+  }
+}
+
+void AddOptions(CLI::App& app, Options* o) {
+  std::vector<std::string> kinds, profiles;
+  std::string kinds_text;
+  for (const conformance::CaseKind& kind : conformance::CaseKinds()) {
+    kinds.emplace_back(kind.name);
+    kinds_text += fmt::format("{}{} ({})", kinds_text.empty() ? "" : "; ", kind.name, kind.what);
+  }
+  for (const conformance::Profile& profile : conformance::Profiles()) profiles.emplace_back(profile.name);
+  app.add_option(
+      "--plugin", o->plugin,
+      "the plugin to test: its library, its manifest or a folder with one; its devices are tested one after "
+      "another, and other plugins are not looked for");
+  app.add_option(
+      "--device", o->device,
+      "the device to test, or a plugin for all of its devices; without --plugin by default reference");
+  app.add_option("--level", o->level, "smoke, default or full")
+      ->check(CLI::IsMember({"smoke", "default", "full"}))
+      ->capture_default_str();
+  app.add_option("--profile", o->profile, "the operators to test: all, vision or transformer")
+      ->check(CLI::IsMember(profiles))
+      ->capture_default_str();
+  app.add_option("--kind", o->kinds, "only cases of this kind: " + kinds_text)
+      ->check(CLI::IsMember(kinds))
+      ->allow_extra_args(false);
+  app.add_option("--filter", o->filters, "only cases whose id matches the glob")->allow_extra_args(false);
+  app.add_option("--shard", o->shard, "I/N: only a share of the cases, the I-th of N");
+  app.add_option("--cases", o->cases,
+                 "folders with ONNX test cases, as `braid verify` takes them: kind official")
+      ->allow_extra_args(false);
+  app.add_option("--known", o->known, "known failures of the official cases, as `braid verify` takes them");
+  app.add_option("--waivers", o->waivers,
+                 "JSON file of failures that are known, each with vendor, reason and expiry");
+  app.add_option("--resume", o->resume,
+                 "file for each result as it comes; given again, what is in it is not run anew");
+  app.add_option("--out", o->out, "folder for report.json, junit.xml and report.html");
+  app.add_option("--certify", o->certify,
+                 "after a run without failures, write the report beside this manifest and its hash into it");
+  app.add_option("--timeout", o->timeout, "seconds that a case may take")
+      ->check(NotBelow(1e-3))
+      ->capture_default_str();
+  app.add_option("-j,--jobs", o->jobs, "child processes at a time; 0: as many as there are cores")
+      ->check(NotBelow(0));
+  app.add_flag("--list", o->list, "print the ids of the cases and run none");
+  app.add_flag("--verbose", o->verbose, "print all cases, not only failures");
+  app.add_flag("--json", o->json, "print report.json, and nothing else");
 }
 
 }  // namespace
 
 std::function<int()> AddConformance(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--device", options->device, "the device to certify")->capture_default_str();
-  app.add_option("--level", options->level, "smoke, default or full")
-      ->check(CLI::IsMember({"smoke", "default", "full"}))
-      ->capture_default_str();
-  app.add_option("--filter", options->filters, "only cases whose id matches the glob")
-      ->allow_extra_args(false);
-  app.add_option("--timeout", options->timeout, "seconds that a case may take")
-      ->check(NotBelow(1e-3))
-      ->capture_default_str();
-  app.add_option("-j,--jobs", options->jobs, "child processes at a time; 0: as many as there are cores")
-      ->check(NotBelow(0));
-  app.add_flag("--list", options->list, "print the ids of the cases and run none");
-  app.add_flag("--verbose", options->verbose, "print passed cases too");
-  return [options] { return Run(*options); };
+  AddOptions(app, options.get());
+  app.require_subcommand(0, 1);
+
+  struct ReproOptions {
+    std::string id, out;
+    bool json = false;
+  };
+  auto repro = std::make_shared<ReproOptions>();
+  CLI::App* repro_app = app.add_subcommand("repro", "writes a case as files, for any run time");
+  repro_app->add_option("case", repro->id, "the case's id")->required();
+  repro_app->add_option("--out", repro->out, "the folder; by default its name is the id's");
+  repro_app->add_flag("--json", repro->json, "print JSON");
+
+  struct CompareOptions {
+    std::string names[2];
+    bool json = false;
+  };
+  auto compare = std::make_shared<CompareOptions>();
+  CLI::App* compare_app = app.add_subcommand("compare", "tells what changed between two reports");
+  compare_app->add_option("before", compare->names[0], "report.json of the earlier run")->required();
+  compare_app->add_option("after", compare->names[1], "report.json of the later run")->required();
+  compare_app->add_flag("--json", compare->json, "print JSON");
+
+  const auto mutants = AddMutants(app);
+  return [=] {
+    return Checked([&] {
+      if (repro_app->parsed()) return Repro(repro->id, repro->out, repro->json);
+      if (compare_app->parsed()) return CompareReports(compare->names, compare->json);
+      const std::optional<int> status = mutants(LevelOf(options->level));
+      return status.has_value() ? *status : Suite(*options).Run();
+    });
+  };
 }
 
 }  // namespace braid::cli
