@@ -177,6 +177,11 @@ KnownFailures KnownFailures::Read(const std::string& path) {
   return known;
 }
 
+std::string KnownFailures::ReasonOf(const std::string& name) const {
+  const auto entry = entries_.find(name);
+  return entry == entries_.end() ? "" : entry->second.reason;
+}
+
 Tolerance KnownFailures::ToleranceOf(const Job& job, Tolerance asked) const {
   const auto entry = entries_.find(job.folder.filename().string());
   if (entry == entries_.end()) return asked;

@@ -52,6 +52,7 @@ class KnownFailures {
   // is stale. What ended its process or broke a rule of the ABI stays a failure, and what was skipped stays
   // skipped.
   Outcome Judge(const Job& job, Outcome outcome) const;
+  std::string ReasonOf(const std::string& name) const;  // "" if it is not listed
   // What the list says of a case whose own tolerance is too small; what `asked` says goes before.
   Tolerance ToleranceOf(const Job& job, Tolerance asked) const;
 
