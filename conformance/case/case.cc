@@ -26,11 +26,12 @@ void SetTensor(const Tensor& tensor, pb::TensorProto* out) {
   out->set_raw_data(std::move(bytes));
 }
 
-void SetType(const Value& value, pb::TypeProto* type) {
+// `shaped`: with the extents of what an optional holds.
+void SetType(const Value& value, bool shaped, pb::TypeProto* type) {
   switch (value.kind) {
     case GRAPH_SEQUENCE:
       if (!value.items.empty())
-        SetType(value.items[0], type->mutable_sequence_type()->mutable_elem_type());
+        SetType(value.items[0], shaped, type->mutable_sequence_type()->mutable_elem_type());
       else
         type->mutable_sequence_type()->mutable_elem_type()->mutable_tensor_type()->set_elem_type(value.type);
       // Its tensors may have different shapes.
@@ -39,9 +40,11 @@ void SetType(const Value& value, pb::TypeProto* type) {
       break;
     case GRAPH_OPTIONAL:
       if (!value.items.empty())
-        SetType(value.items[0], type->mutable_optional_type()->mutable_elem_type());
+        SetType(value.items[0], shaped, type->mutable_optional_type()->mutable_elem_type());
       else
         type->mutable_optional_type()->mutable_elem_type()->mutable_tensor_type()->set_elem_type(value.type);
+      if (!shaped && type->optional_type().elem_type().has_tensor_type())
+        type->mutable_optional_type()->mutable_elem_type()->mutable_tensor_type()->clear_shape();
       break;
     case GRAPH_MAP:
       type->mutable_map_type()->set_key_type(value.items[0].tensor.type());
@@ -264,7 +267,7 @@ BuiltCase Build(const Case& c) {
     }
     auto* info = g.add_input();
     info->set_name(name);
-    SetType(input.value, info->mutable_type());
+    SetType(input.value, !symbols, info->mutable_type());
     for (size_t run = 0; run < made.size(); ++run)
       built.runs[run].push_back({name, made[run].inputs()[i].value});
     if (symbols && tensor) {

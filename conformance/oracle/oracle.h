@@ -9,10 +9,12 @@
 #ifndef BRAID_CONFORMANCE_ORACLE_ORACLE_H_
 #define BRAID_CONFORMANCE_ORACLE_ORACLE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "conformance/case/case.h"
+#include "conformance/oracle/statistics.h"
 
 namespace braid::conformance {
 
@@ -26,7 +28,8 @@ struct Expected {
   // Of sums of products: the standard deviation that rounding gives an element, for the test of all of them;
   // absent for others.
   Tensor deviation;
-  std::string basis;  // "exact", "widened", "reference": how it was made
+  std::optional<Distribution> random;  // then nothing else
+  std::string basis;                   // "exact", "widened", "reference": how it was made
 };
 
 // Throws std::runtime_error where the model cannot be evaluated.

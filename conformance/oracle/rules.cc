@@ -14,8 +14,14 @@ Rule Dot(std::vector<uint32_t> linear, Rule::Terms terms = Rule::kOfOnes) {
 Rule Magnitude(double ulps, std::vector<uint32_t> negated = {}) {
   return {.kind = Rule::kMagnitude, .ulps = ulps, .negated = std::move(negated)};
 }
+Rule Code() { return {.kind = Rule::kCode}; }
 Rule Body() { return {.kind = Rule::kBody}; }
-Rule Sampled(double factor) { return {.kind = Rule::kSampled, .factor = factor}; }
+Rule Sampled(double factor, std::vector<uint32_t> keep = {}) {
+  return {.kind = Rule::kSampled, .factor = factor, .keep = std::move(keep)};
+}
+Rule Places(double factor, std::vector<uint32_t> places) {
+  return {.kind = Rule::kSampled, .factor = factor, .places = std::move(places)};
+}
 
 // Units in the last place: those of OpenCL's full profile where it has the function.
 const std::unordered_map<std::string_view, Rule>& Rules() {
@@ -66,18 +72,19 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Celu", Pointwise(8)},
       {"Selu", Pointwise(8)},
       {"HardSigmoid", Magnitude(2)},
-      {"HardSwish", Body()},
+      {"HardSwish", Magnitude(4)},  // its body has 1/6 as a float, the text as a number
       {"Gelu", Body()},
       {"Mish", Body()},
       {"Swish", Body()},
+      {"SwiGLU", Body()},
       {"Shrink", Magnitude(1)},
       // Sums of products.
       {"MatMul", Dot({0, 1})},
       {"Gemm", Dot({0, 1})},
-      {"Einsum", Sampled(16)},
+      {"Einsum", Sampled(24)},
       {"Conv", Dot({0, 1})},
       {"ConvTranspose", Dot({0, 1})},
-      {"DeformConv", Dot({0, 1})},
+      {"DeformConv", Places(24, {2})},  // offsets are no factors
       {"Sum", Dot({}, Rule::kInputs)},
       {"Mean", Dot({}, Rule::kInputs)},
       {"ReduceSum", Dot({0})},
@@ -86,14 +93,16 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"ReduceL2", Body()},
       {"ReduceSumSquare", Body()},
       {"ReduceLogSum", Body()},
-      {"ReduceLogSumExp", Sampled(16)},
+      {"ReduceLogSumExp", Sampled(24)},
       {"ReduceMax", Exact()},
       {"ReduceMin", Exact()},
       {"CumSum", Dot({0})},
       {"AveragePool", Dot({0}, Rule::kInputs)},
       {"GlobalAveragePool", Dot({0}, Rule::kInputsPerOutput)},
       {"Col2Im", Dot({0})},
+      {"Range", Pointwise(4)},  // by a product or, as its body, by repeated addition
       {"BatchNormalization", Magnitude(4, {3})},
+      {"FlexAttention", Body()},
       // Data movement that can have floats.
       {"MaxPool", Exact()},
       {"GlobalMaxPool", Exact()},
@@ -106,23 +115,58 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Unique", Exact()},
       {"Dropout", Exact()},
       {"Hardmax", Exact()},
+      {"TreeEnsemble", Pointwise(16)},
+      {"DequantizeLinear", Pointwise(1.5)},
+      {"QuantizeLinear", Code()},
+      {"DynamicQuantizeLinear", Code()},
+      {"QLinearConv", Code()},
+      {"QLinearMatMul", Code()},
+      {"Resize", Sampled(24, {1, 2})},
+      {"Upsample", Sampled(24, {1})},
   };
   return *kRules;
 }
 
 // Operators that move elements, or make them without rounding.
-constexpr std::string_view kMoves[] = {
-    "Identity",        "Reshape",        "Flatten",      "Squeeze",         "Unsqueeze",    "Transpose",
-    "Concat",          "Split",          "Slice",        "Expand",          "Tile",         "Pad",
-    "Gather",          "GatherElements", "GatherND",     "Compress",        "DepthToSpace", "SpaceToDepth",
-    "ReverseSequence", "Trilu",          "OneHot",       "ConstantOfShape", "Constant",     "EyeLike",
-    "Scatter",         "TensorScatter",  "CenterCropPad"};
+constexpr std::string_view kMoves[] = {"Identity",
+                                       "Reshape",
+                                       "Flatten",
+                                       "Squeeze",
+                                       "Unsqueeze",
+                                       "Transpose",
+                                       "Concat",
+                                       "Split",
+                                       "Slice",
+                                       "Expand",
+                                       "Tile",
+                                       "Pad",
+                                       "Gather",
+                                       "GatherElements",
+                                       "GatherND",
+                                       "Compress",
+                                       "DepthToSpace",
+                                       "SpaceToDepth",
+                                       "ReverseSequence",
+                                       "Trilu",
+                                       "OneHot",
+                                       "ConstantOfShape",
+                                       "Constant",
+                                       "EyeLike",
+                                       "Scatter",
+                                       "TensorScatter",
+                                       "CenterCropPad",
+                                       "ArrayFeatureExtractor",
+                                       "Binarizer",
+                                       "FeatureVectorizer",
+                                       "Imputer",
+                                       "LabelEncoder",
+                                       "OneHotEncoder"};
 
 }  // namespace
 
 const Rule& RuleOf(std::string_view domain, std::string_view op) {
-  static const Rule kDefault = Sampled(16), kMove = Exact();
-  if (!domain.empty()) return kDefault;
+  static const Rule kDefault = Sampled(24), kMove = Exact();
+  if (!domain.empty() && domain != "ai.onnx.preview" && domain != "ai.onnx.ml") return kDefault;
   if (const auto at = Rules().find(op); at != Rules().end()) return at->second;
   for (const std::string_view name : kMoves)
     if (name == op) return kMove;

@@ -19,6 +19,8 @@ struct Rule {
     kDot,        // sums of products, linear in each input of `linear`
     kMagnitude,  // like kPointwise, but with cancellation: `ulps` of what the operator gives for the
                  // absolute values of its inputs, those in `negated` negative
+    kCode,       // rounds to codes (quantization): the code for the inputs as they are, and where it hangs on
+                 // their last bits what it is for inputs a little larger and smaller
     kBody,       // as ONNX's function body
     kSampled,    // the operator is evaluated with inputs off by a unit in the last place, several times: the
                  // largest difference in the output, `factor` times
@@ -27,7 +29,10 @@ struct Rule {
   double ulps = 1;
   std::vector<uint32_t> linear = {};
   std::vector<uint32_t> negated = {};
-  double factor = 16;
+  double factor = 24;
+  std::vector<uint32_t> places =
+      {};  // of kSampled: inputs that are places in a tensor: off by a unit of its extents
+  std::vector<uint32_t> keep = {};  // inputs that stay in their own type: scales, factors
   // Of kDot: additions for each output element. 0: what the operator gives for inputs of ones.
   enum Terms { kOfOnes, kInputsPerOutput, kInputs } terms = kOfOnes;
 };

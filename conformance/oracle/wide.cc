@@ -97,6 +97,15 @@ WideNode::WideNode(const kit::Node& node, const reference::OpEntry& op, std::vec
   if (name == "Dropout" && node.has_input(2)) rule_ = {.kind = Rule::kPointwise, .ulps = 2};
 }
 
+int32_t WideNode::TypeOf(size_t output) const {
+  const auto i = static_cast<uint32_t>(output);
+  return node_.has_output(i) && IsFloat(node_.output_value(i).type()) ? node_.output_value(i).type() : type_;
+}
+
+bool WideNode::Keeps(size_t input) const {
+  return std::find(rule_.keep.begin(), rule_.keep.end(), input) != rule_.keep.end();
+}
+
 std::vector<Tensor> WideNode::Call(std::vector<Tensor> inputs) const {
   OpContext context(node_, std::move(inputs), attribute_tensors_);
   op_.run(context);
@@ -159,9 +168,11 @@ std::vector<Wide> WideNode::RunMoved(const std::vector<Wide>& inputs) {
 std::vector<Wide> WideNode::RunCast(const std::vector<Wide>& inputs) {
   const Wide& x = inputs[0];
   const int32_t to = node_.output_value(0).type();
-  if (!IsFloat(to)) {
-    std::vector<Wide> out = RunExact({Wide(x.value)});
-    return out;
+  if (x.exact() || !IsFloat(to)) {
+    // Of what CastLike is to be like only the type counts.
+    std::vector<Wide> own = inputs;
+    if (own.size() > 1) own[1] = Wide(Tensor(node_.input_value(1).type(), {0}));
+    return RunExact(own);
   }
   Wide w(x.value);
   w.error = Mapped(x.value, x.error, [&](double v, double e) { return e + UnitAt(to, v); });
@@ -258,10 +269,10 @@ Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& 
       if (k < inputs.size() && k != i && !inputs[k].exact())
         moved[k] = Mapped(moved[k], inputs[k].error, std::plus<>());
     moved[i] = inputs[i].error;
-    // The other summands are not there.
+    // The other summands are not there; of Sum and Mean every other input is one.
     for (uint32_t k = 0; k < moved.size(); ++k)
-      if (std::find(linear.begin(), linear.end(), k) == linear.end() && moved[k].present() &&
-          moved[k].type() == reference::kDouble)
+      if ((rule_.linear.empty() ? k != i : std::find(linear.begin(), linear.end(), k) == linear.end()) &&
+          moved[k].present() && moved[k].type() == reference::kDouble)
         moved[k] = Filled(moved[k].dims(), 0);
     w.error = Mapped(w.error, Magnitudes(Call(std::move(moved))[0]), std::plus<>());
     w.deviation = Tensor();
@@ -294,7 +305,7 @@ Wide WideNode::RunMagnitude(const std::vector<Tensor>& wide, const std::vector<W
 }
 
 std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
-  constexpr int kSamples = 4;
+  constexpr int kSamples = 6;
   const std::vector<Tensor> values = Call(wide);
   std::vector<Wide> out;
   for (const Tensor& t : values) {
@@ -303,16 +314,23 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
     w.basis = "sampled";
     out.push_back(std::move(w));
   }
-  const double u = 2 * Roundoff(type_);
+  // The coarsest type of the outputs: what rounds between steps may round to it.
+  double u = 2 * Roundoff(type_);
+  for (size_t i = 0; i < out.size(); ++i) u = std::max(u, 2 * Roundoff(TypeOf(i)));
+  double extent = 1;
+  for (const int64_t d : wide[0].dims()) extent = std::max(extent, static_cast<double>(d));
   Random random(Hash(node_.op()));
   for (int sample = 0; sample < kSamples; ++sample) {
     std::vector<Tensor> moved = wide;
     for (size_t i = 0; i < moved.size(); ++i) {
-      if (!moved[i].present() || moved[i].type() != reference::kDouble) continue;
+      if (!moved[i].present() || moved[i].type() != reference::kDouble || Keeps(i)) continue;
       Tensor shaken(reference::kDouble, moved[i].dims());
       for (int64_t k = 0; k < shaken.size(); ++k) {
         const double v = moved[i].data<double>()[k], side = random.Below(2) == 0 ? -1 : 1;
-        const double own = inputs[i].exact() ? 0 : inputs[i].error.data<double>()[k] / rule_.factor;
+        const bool is_place = std::find(rule_.places.begin(), rule_.places.end(), i) != rule_.places.end();
+        const double own = is_place            ? u * extent
+                           : inputs[i].exact() ? 0
+                                               : inputs[i].error.data<double>()[k] / rule_.factor;
         shaken.data<double>()[k] = v + side * (u * std::fabs(v) + own);
       }
       moved[i] = std::move(shaken);
@@ -326,7 +344,8 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
       }
   }
   // An element that no sample moved is as uncertain as the others of its row.
-  for (Wide& w : out) {
+  for (size_t o = 0; o < out.size(); ++o) {
+    Wide& w = out[o];
     if (w.exact()) continue;
     const int64_t row = w.value.rank() == 0 ? 1 : std::max<int64_t>(w.value.dims().back(), 1);
     double* e = w.error.data<double>();
@@ -336,20 +355,120 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
       double largest = 0;
       for (int64_t k = i; k < i + row; ++k) largest = std::max(largest, e[k]);
       for (int64_t k = i; k < i + row; ++k)
-        e[k] = rule_.factor * std::max(largest, most / 16) + 2 * UnitAt(type_, w.value.data<double>()[k]);
+        e[k] = rule_.factor * std::max(largest, most / 16) + 2 * UnitAt(TypeOf(o), w.value.data<double>()[k]);
     }
+  }
+  return out;
+}
+
+// For inputs that are doubles already, and operators that know no double: rounded once from their own types.
+std::vector<Wide> WideNode::RunOwn(const std::vector<Wide>& inputs) {
+  std::vector<Wide> out = RunExact(inputs);
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (!out[i].value.present() || !IsFloat(out[i].value.type())) continue;
+    const int32_t type = out[i].value.type();
+    const double ulps = std::max(rule_.ulps, 1.0);
+    out[i].value = Widened(out[i].value);
+    out[i].error = Mapped(out[i].value, [&](double v) { return ulps * UnitAt(type, v); });
+    out[i].basis = "own type";
+  }
+  return out;
+}
+
+// The same for inputs with errors: tried at their ends.
+std::vector<Wide> WideNode::RunOwnMoved(const std::vector<Wide>& inputs) {
+  const auto moved = [&](double side) {
+    std::vector<Wide> own;
+    for (uint32_t i = 0; i < inputs.size(); ++i) {
+      own.push_back(inputs[i]);
+      if (inputs[i].exact()) continue;
+      const Tensor at =
+          Mapped(inputs[i].value, inputs[i].error, [&](double v, double e) { return v + side * e; });
+      Tensor t(node_.input_value(i).type(), at.dims());
+      reference::StoreAs<double>(at.data<double>(), at.size(), t);
+      own.back() = Wide(std::move(t));
+    }
+    return RunOwn(own);
+  };
+  std::vector<Wide> out = moved(0);
+  for (const double side : {-1.0, 1.0}) {
+    const std::vector<Wide> other = moved(side);
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (out[i].exact()) {
+        if (!out[i].value.present()) continue;
+        throw std::runtime_error(std::string(node_.op()) + " of inexact inputs has no bound");
+      }
+      Tensor grown = Filled(out[i].value.dims(), 0);
+      Include(out[i].value, other[i].value, &grown);
+      out[i].error = Mapped(out[i].error, grown, [](double e, double g) { return std::max(e, e + g); });
+    }
+  }
+  return out;
+}
+
+std::vector<Wide> WideNode::RunCode(const std::vector<Wide>& inputs) {
+  constexpr double kNear = 4;  // units in the last place of the inputs
+  const auto moved = [&](double side) {
+    std::vector<Tensor> own;
+    for (uint32_t i = 0; i < inputs.size(); ++i) {
+      const Wide& w = inputs[i];
+      own.push_back(w.value);
+      if (!w.value.present()) continue;
+      const int32_t type = node_.input_value(i).type();
+      if (w.exact() && !IsFloat(type)) continue;
+      Tensor t(type, w.value.dims());
+      std::vector<double> values(static_cast<size_t>(t.size()));
+      for (int64_t k = 0; k < t.size(); ++k) {
+        const double v = w.value.AsDouble(k), error = w.exact() ? 0 : w.error.data<double>()[k];
+        const double near = IsFloat(type) && std::isfinite(v) ? kNear * UnitAt(type, v) : 0;
+        values[static_cast<size_t>(k)] = v + side * (near + error);
+      }
+      reference::StoreAs<double>(values.data(), t.size(), t);
+      own.back() = std::move(t);
+    }
+    return Call(std::move(own));
+  };
+  const std::vector<Tensor> here = moved(0), less = moved(-1), more = moved(1);
+  std::vector<Wide> out;
+  for (size_t i = 0; i < here.size(); ++i) {
+    if (!here[i].present()) {
+      out.emplace_back();
+      continue;
+    }
+    Wide w(Filled(here[i].dims(), 0));
+    w.error = Filled(here[i].dims(), 0);
+    for (int64_t k = 0; k < here[i].size(); ++k) {
+      const double v = here[i].AsDouble(k);
+      w.value.data<double>()[k] = v;
+      const double off = std::max(std::fabs(less[i].AsDouble(k) - v), std::fabs(more[i].AsDouble(k) - v));
+      w.error.data<double>()[k] = std::isnan(off) ? 0 : off;
+    }
+    w.basis = "codes";
+    out.push_back(std::move(w));
   }
   return out;
 }
 
 std::vector<Wide> WideNode::Run(const std::vector<Wide>& inputs) {
   const bool exact = std::all_of(inputs.begin(), inputs.end(), [](const Wide& w) { return w.exact(); });
+  if (rule_.kind == Rule::kCode) return RunCode(inputs);
   if (exact && (type_ == 0 || rule_.kind == Rule::kExact)) return RunExact(inputs);
   if (!exact && (node_.op() == "Cast" || node_.op() == "CastLike")) return RunCast(inputs);
   if (rule_.kind == Rule::kExact) return RunMoved(inputs);
+  try {
+    return RunWide(inputs);
+  } catch (const std::exception&) {
+    // The operator knows no double.
+    return exact ? RunOwn(inputs) : RunOwnMoved(inputs);
+  }
+}
+
+std::vector<Wide> WideNode::RunWide(const std::vector<Wide>& inputs) {
   std::vector<Tensor> wide;
-  for (const Wide& w : inputs)
-    wide.push_back(w.value.present() && IsFloat(w.value.type()) ? Widened(w.value) : w.value);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& t = inputs[i].value;
+    wide.push_back(t.present() && IsFloat(t.type()) && !Keeps(i) ? Widened(t) : t);
+  }
   if (type_ == 0) {
     // No float comes out: what the values themselves give.
     std::vector<Wide> out;

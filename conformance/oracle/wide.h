@@ -19,7 +19,7 @@ struct Wide {
   Tensor value;      // exact: in its own type; else double
   Tensor error;      // absent: exact; else double, of the same shape
   Tensor deviation;  // of a sum of products: see Expected
-  std::string basis = "widened";
+  const char* basis = "widened";
   Wide() = default;
   explicit Wide(Tensor v) : value(std::move(v)) {}
   bool exact() const { return !error.present(); }
@@ -42,9 +42,13 @@ class WideNode {
 
  private:
   std::vector<Tensor> Call(std::vector<Tensor> inputs) const;
-  // With float inputs as double.
-  std::vector<Tensor> CallWide(std::vector<Tensor> inputs) const { return Call(std::move(inputs)); }
+  int32_t TypeOf(size_t output) const;  // of a float output
+  bool Keeps(size_t input) const;
+  std::vector<Wide> RunWide(const std::vector<Wide>& inputs);
   std::vector<Wide> RunExact(const std::vector<Wide>& inputs);
+  std::vector<Wide> RunOwn(const std::vector<Wide>& inputs);
+  std::vector<Wide> RunOwnMoved(const std::vector<Wide>& inputs);
+  std::vector<Wide> RunCode(const std::vector<Wide>& inputs);
   std::vector<Wide> RunMoved(const std::vector<Wide>& inputs);
   std::vector<Wide> RunCast(const std::vector<Wide>& inputs);
   Wide RunPointwise(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs);

@@ -9,13 +9,18 @@
 namespace braid::conformance {
 
 Result RunCase(const Case& c, Target& target, uint32_t arithmetic) {
-  Result result;
+  Result result = RunBuilt([&] { return Build(c); }, target, arithmetic);
   result.id = c.id;
   result.kind = "generated";
   result.group = c.op->Label();
+  return result;
+}
+
+Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_t arithmetic) {
+  Result result;
   BuiltCase built;
   try {
-    built = Build(c);
+    built = build();
   } catch (const Rejected& e) {
     result.outcome = Outcome::kInvalid;
     result.text = "cannot be made: " + e.reason;

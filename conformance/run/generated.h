@@ -2,7 +2,10 @@
 #ifndef BRAID_CONFORMANCE_RUN_GENERATED_H_
 #define BRAID_CONFORMANCE_RUN_GENERATED_H_
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "conformance/case/case.h"
 #include "conformance/run/job.h"
@@ -10,8 +13,13 @@
 
 namespace braid::conformance {
 
+// Runs what `build` makes and judges the outputs of each run. Fills outcome, text, worst and basis.
+Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_t arithmetic);
 // Makes the case, runs it, and judges the outputs of each run. `arithmetic`: what the device declares.
 Result RunCase(const Case& c, Target& target, uint32_t arithmetic);
+
+// Graphs of several nodes (fusion/graphs.h) on devices as graph_options.devices has them.
+std::vector<Job> FusionJobs(const std::string& devices, uint32_t arithmetic);
 
 }  // namespace braid::conformance
 

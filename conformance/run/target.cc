@@ -14,7 +14,9 @@ class OnDevice : public Target {
 
   std::vector<std::vector<Value>> Run(const BuiltCase& built) override {
     graph_options options = GRAPH_OPTIONS_INIT;
-    options.devices = devices_.c_str();
+    const std::string devices = built.placement.empty() ? devices_ : devices_ + ",reference";
+    options.devices = devices.c_str();
+    if (!built.placement.empty()) options.placement = built.placement.c_str();
     graph_t* raw = nullptr;
     Check(graph_load_memory(built.model.data(), built.model.size(), &options, &raw));
     const std::unique_ptr<graph_t, void (*)(graph_t*)> graph(raw, graph_free);

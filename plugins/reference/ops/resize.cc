@@ -270,12 +270,13 @@ bool OneOf(const std::string& value, std::initializer_list<std::string_view> nam
   return std::find(names.begin(), names.end(), value) != names.end();
 }
 
-// floor(extent * scale), in float as ONNX's shape inference has it, so that inferred and actual shapes agree.
+// floor(extent * scale), of the numbers themselves as ONNX's shape inference has it, so that inferred and
+// actual shapes agree: 5 times the float 1.4 is less than 7, which the product as a float is not.
 int64_t ScaledExtent(const OpContext& op, int64_t extent, float scale, size_t axis) {
   op.Check(std::isfinite(scale) && scale > 0,
            "the scale of axis " + std::to_string(axis) + " is " + std::to_string(scale));
-  const float scaled = std::floor(static_cast<float>(extent) * scale);
-  op.Check(scaled <= 0x1p40f,
+  const double scaled = std::floor(static_cast<double>(extent) * static_cast<double>(scale));
+  op.Check(scaled <= 0x1p40,
            "scale " + std::to_string(scale) + " makes axis " + std::to_string(axis) + " larger than 2^40");
   return static_cast<int64_t>(scaled);
 }
