@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Domains of random numbers. What comes out is determined only where the distribution has one value; of all
-// other cases only shape, type and the distribution can be told: so they have some thousand elements.
+// Domains of random numbers. What comes out is determined only where the distribution has one value; all else
+// is judged by its distribution (oracle/statistics.h), so it has some thousand elements.
 #include "conformance/case/domain.h"
 
 namespace braid::conformance {
@@ -43,18 +43,26 @@ void Like(Domain& d) {
   d.In(d.Shape("shape", kMany), Uniform(0, 1));
 }
 
-// Certain chances: the others are not judged.
 void Bernoulli(Domain& d) {
   const int32_t in = d.type("T1"), out = d.type("T2");
   if (in != out || d.Flag("dtype")) d.AttrInt("dtype", out);
   Seed(d);
-  d.In(d.AnyShape(), Given({0, 1, 1, 0, 1}));
+  const std::string chances = d.Pick("chances", {"certain", "half", "seldom", "any"});
+  if (chances == "certain") return d.In(d.AnyShape(), Given({0, 1, 1, 0, 1}));
+  d.In(d.Shape("many", kMany), chances == "half"     ? Given({0.5})
+                               : chances == "seldom" ? Given({0.125})
+                                                     : Uniform(0, 1));
 }
 
-// One class outweighs all others by e^200.
 void Multinomial(Domain& d) {
   if (d.type("T2") != reference::kInt32) d.AttrInt("dtype", d.type("T2"));
   Seed(d);
+  const std::string chances = d.Pick("chances", {"certain", "equal", "uneven"});
+  if (chances != "certain") {
+    d.AttrInt("sample_size", 8192);
+    return d.In({2, 4}, chances == "equal" ? Given({-3}) : Given({0, -0.75, -1.5, 0.5, 2, 1, -1, 0}));
+  }
+  // One class outweighs all others by e^200.
   d.AttrIntOr("sample_size", d.Pick("sample_size", {1, 7, 65, 1025}), 1);
   const Dims x = d.Shape("shape", {{3, 5}, {1, 1}, {2, 257}, {65, 2}, {0, 4}});
   std::vector<double> weights;
