@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "core/plugins/manifest.h"
+#include "core/plugins/sha256.h"
 
 namespace braid::conformance {
 namespace {
@@ -172,6 +173,12 @@ Machine Probe(double deadline) {
                                      text("manifest"), text("library"), ""};
   }
   return machine;
+}
+
+PluginIdentity PluginOf(const Machine& machine, const DeviceIdentity& device) {
+  PluginIdentity plugin = machine.plugins.at(device.id.substr(0, device.id.find(':')));
+  if (const auto hash = Sha256OfFile(plugin.library); hash.ok()) plugin.library_sha256 = *hash;
+  return plugin;
 }
 
 std::string ArithmeticText(uint32_t arithmetic) {

@@ -40,6 +40,9 @@ std::string UseOnly(const std::string& manifest);
 // where that process ends or takes longer than `deadline` seconds.
 Machine Probe(double deadline);
 
+// The device's plugin, with the hash of its library.
+PluginIdentity PluginOf(const Machine& machine, const DeviceIdentity& device);
+
 // "IEEE", or what a device does otherwise: "flushes denormals, TF32 on request".
 std::string ArithmeticText(uint32_t arithmetic);
 

@@ -10,14 +10,12 @@
 #include <thread>
 
 #include "conformance/report/certify.h"
-#include "conformance/report/compare.h"
 #include "conformance/report/report.h"
-#include "conformance/report/repro.h"
 #include "conformance/report/resume.h"
 #include "conformance/report/waivers.h"
 #include "conformance/run/suite.h"
-#include "core/plugins/sha256.h"
 #include "tools/braid/command.h"
+#include "tools/braid/conformance_files.h"
 #include "tools/braid/conformance_summary.h"
 #include "tools/braid/mutants.h"
 #include "tools/braid/official.h"
@@ -31,7 +29,6 @@ using conformance::Case;
 using conformance::DeviceIdentity;
 using conformance::DeviceReport;
 using conformance::Level;
-using conformance::PluginIdentity;
 using conformance::Report;
 using conformance::Result;
 
@@ -78,13 +75,6 @@ std::vector<DeviceIdentity> DevicesOf(const conformance::Machine& machine, const
                                names.empty() ? "none; `braid doctor` tells why" : ""));
 }
 
-PluginIdentity PluginOf(const conformance::Machine& machine, const std::vector<DeviceIdentity>& devices) {
-  PluginIdentity plugin = machine.plugins.at(devices[0].id.substr(0, devices[0].id.find(':')));
-  const auto hash = Sha256OfFile(plugin.library);
-  if (hash.ok()) plugin.library_sha256 = *hash;
-  return plugin;
-}
-
 void WriteFile(const fs::path& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary);
   out << text;
@@ -105,7 +95,7 @@ class Suite {
     const conformance::Machine machine = conformance::Probe(kLoadSeconds);
     const std::string device = options_.device.empty() && id.empty() ? "reference" : options_.device;
     const std::vector<DeviceIdentity> devices = DevicesOf(machine, id, device);
-    report_.plugin = PluginOf(machine, devices);
+    report_.plugin = conformance::PluginOf(machine, devices[0]);
     report_.suite = graph_version();
     report_.level = options_.level;
     report_.profile = options_.profile;
@@ -271,52 +261,6 @@ class Suite {
   Report report_;
 };
 
-int Repro(const std::string& id, const std::string& given, bool json) {
-  std::string folder = given;
-  if (folder.empty()) {
-    // A name that is one on every file system.
-    for (const char c : id)
-      folder += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' ? c : '_';
-  }
-  if (fs::exists(folder) && !fs::is_empty(folder))
-    throw UsageError(folder + ": is not empty; --out names another folder");
-  std::vector<std::string> names;
-  try {
-    names = conformance::WriteRepro(id, conformance::BuildById(id), folder);
-  } catch (const std::runtime_error& e) {
-    throw UsageError(e.what());
-  }
-  if (json) {
-    fmt::print("{}\n", nlohmann::json({{"case", id}, {"folder", folder}, {"files", names}}).dump(2));
-  } else {
-    for (const std::string& name : names) fmt::print("{}\n", (fs::path(folder) / name).string());
-  }
-  return kDone;
-}
-
-int CompareReports(const std::string names[2], bool as_json) {
-  nlohmann::json reports[2];
-  for (int i = 0; i < 2; ++i) reports[i] = nlohmann::json::parse(ReadFile(names[i]), nullptr, false);
-  const conformance::Comparison comparison = conformance::Compare(reports[0], reports[1], names);
-  if (as_json) {
-    nlohmann::json json = {{"same", comparison.same},
-                           {"worse", comparison.worse()},
-                           {"identity", comparison.identity},
-                           {"changes", nlohmann::json::array()}};
-    for (const auto& c : comparison.changes)
-      json["changes"].push_back({{"device", c.device},
-                                 {"id", c.id},
-                                 {"before", c.before},
-                                 {"after", c.after},
-                                 {"worse", c.worse},
-                                 {"text", c.text}});
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
-    PrintComparison(comparison);
-  }
-  return comparison.worse() == 0 ? kDone : kFailed;
-}
-
 // What is wrong with what a user gave.
 template <class F>
 int Checked(const F& run) {
@@ -381,32 +325,13 @@ std::function<int()> AddConformance(CLI::App& app) {
   AddOptions(app, options.get());
   app.require_subcommand(0, 1);
 
-  struct ReproOptions {
-    std::string id, out;
-    bool json = false;
-  };
-  auto repro = std::make_shared<ReproOptions>();
-  CLI::App* repro_app = app.add_subcommand("repro", "writes a case as files, for any run time");
-  repro_app->add_option("case", repro->id, "the case's id")->required();
-  repro_app->add_option("--out", repro->out, "the folder; by default its name is the id's");
-  repro_app->add_flag("--json", repro->json, "print JSON");
-
-  struct CompareOptions {
-    std::string names[2];
-    bool json = false;
-  };
-  auto compare = std::make_shared<CompareOptions>();
-  CLI::App* compare_app = app.add_subcommand("compare", "tells what changed between two reports");
-  compare_app->add_option("before", compare->names[0], "report.json of the earlier run")->required();
-  compare_app->add_option("after", compare->names[1], "report.json of the later run")->required();
-  compare_app->add_flag("--json", compare->json, "print JSON");
-
+  const auto repro = AddRepro(app), compare = AddCompare(app);
   const auto mutants = AddMutants(app);
   return [=] {
     return Checked([&] {
-      if (repro_app->parsed()) return Repro(repro->id, repro->out, repro->json);
-      if (compare_app->parsed()) return CompareReports(compare->names, compare->json);
-      const std::optional<int> status = mutants(LevelOf(options->level));
+      std::optional<int> status = repro();
+      if (!status.has_value()) status = compare();
+      if (!status.has_value()) status = mutants(LevelOf(options->level));
       return status.has_value() ? *status : Suite(*options).Run();
     });
   };
