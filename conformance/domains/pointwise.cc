@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Domains of operators whose output elements each depend on one element of every input.
-#include "conformance/case/domain.h"
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "conformance/domains/common.h"
 
 namespace braid::conformance {
 namespace {
@@ -19,6 +23,7 @@ const TwoShapes kTwoShapes[] = {{"same", {3, 4, 5}, {3, 4, 5}},
                                 {"middle", {3, 4, 5}, {4, 1}},
                                 {"both", {3, 1, 5}, {4, 1}},
                                 {"longer", {5}, {2, 3, 4, 5}},
+                                {"square", {4, 4}, {4}},
                                 {"ones", {1, 1, 1}, {1}},
                                 {"none", {0, 3}, {3}},
                                 {"stretched_none", {2, 1, 3}, {2, 0, 3}},
@@ -27,19 +32,25 @@ const TwoShapes kTwoShapes[] = {{"same", {3, 4, 5}, {3, 4, 5}},
                                 {"long", {65537}, {65537}},
                                 {"deep", {2, 1, 3, 1, 2, 1}, {2, 1, 2, 2, 1}}};
 
+}  // namespace
+
 void Broadcast(Domain& d, Dims* a, Dims* b) {
+  // Before opset 7 the second input stretches only, and where attributes say so.
+  const bool one_sided = d.has_attribute("broadcast");
   std::vector<std::string> names;
-  for (const TwoShapes& s : kTwoShapes) names.push_back(s.name);
+  for (const TwoShapes& s : kTwoShapes) {
+    const std::string name = s.name;
+    if (one_sided &&
+        (s.b.size() > s.a.size() || name == "both" || name == "deep" || name == "stretched_none"))
+      continue;
+    names.push_back(name);
+  }
   const std::string chosen = d.Pick("shapes", names);
   for (const TwoShapes& s : kTwoShapes)
     if (chosen == s.name) *a = s.a, *b = s.b;
   for (int64_t& e : *a) e = d.Extent(e);
   for (int64_t& e : *b) e = d.Extent(e);
-  // Before opset 7 the second input stretches only where attributes say so.
-  if (d.has_attribute("broadcast") && *a != *b) {
-    if (b->size() > a->size() || chosen == "both" || chosen == "of_scalar" || chosen == "deep" ||
-        chosen == "stretched_none")
-      d.Reject("one-sided broadcasting only");
+  if (one_sided && *a != *b) {
     d.AttrInt("broadcast", 1);
     if (chosen == "column") {
       *b = {(*a)[0]};
@@ -51,18 +62,51 @@ void Broadcast(Domain& d, Dims* a, Dims* b) {
   }
 }
 
+namespace {
+
+// The largest number of an integer type.
+double Largest(int32_t type) {
+  double largest = 1;
+  reference::DispatchIn<reference::kInts>(
+      type, [&]<class T>() { largest = static_cast<double>(std::numeric_limits<T>::max()); });
+  return largest;
+}
+// Integers of either sign up to `most`: more bits than a float has, or an integer of half the size.
+Values Integers(double most) { return Uniform(-std::floor(most), std::floor(most)); }
+
+// Numbers that get lost where arithmetic is not IEEE's: NaN, infinities, -0, denormals of float16, float and
+// double; and some beyond which exp and its like overflow. Two lists of different lengths make all pairs.
+Values Special() {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  return Given({1, nan, -0.0, inf, 1e-40, -2.5, 0, -inf, 6e-8, 100, -1e-40, -100, 1e-310, 0.5, -0.5});
+}
+Values OtherSpecial() {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  return Given({-0.0, 3, 1, inf, -1, nan, 0, 0.5, -inf, 1e-40, -3, 6e-8, 2});
+}
+bool IsSpecial(Domain& d) { return d.is_float("T") && d.Pick("values", {"plain", "special"}) == "special"; }
+
 // One input, any shape, numbers that the function is defined for.
 template <int Low, int High>
 void UnaryIn(Domain& d) {
-  d.In(d.AnyShape(), Uniform(Low, High));
+  d.In(d.AnyShape(), IsSpecial(d) ? Special() : Uniform(Low, High));
 }
-void Unary(Domain& d) { d.In(d.AnyShape(), Spread(8)); }
+// Formulas in which infinities meet: what they then give is not told.
+template <int Low, int High>
+void UnaryFinite(Domain& d) {
+  const bool large = d.Flag("large");
+  d.In(d.AnyShape(), large ? Given({100, -100, 90, -90, 0, -0.0, 30, -30, 12.5}) : Uniform(Low, High));
+}
+void Unary(Domain& d) {
+  if (d.is_integer("T")) return d.In(d.AnyShape(), Integers(Largest(d.type("T"))));
+  d.In(d.AnyShape(), IsSpecial(d) ? Special() : Spread(8));
+}
 // Positive, over many octaves.
-void UnaryPositive(Domain& d) { d.In(d.AnyShape(), Uniform(0.01, 20)); }
+void UnaryPositive(Domain& d) { d.In(d.AnyShape(), IsSpecial(d) ? Special() : Uniform(0.01, 20)); }
 // Not near zero.
 void UnaryNonZero(Domain& d) {
   const bool small = d.Flag("small");
-  d.In(d.AnyShape(), small ? Uniform(0.001, 0.1) : Uniform(0.5, 8));
+  d.In(d.AnyShape(), IsSpecial(d) ? Special() : small ? Uniform(0.001, 0.1) : Uniform(0.5, 8));
 }
 // Halves included, where rounding has a tie.
 void Round(Domain& d) {
@@ -83,24 +127,39 @@ void IsInf(Domain& d) {
   Classify(d);
 }
 
+// What comes out of integers is in the type's range, for overflow is not told.
 void Arithmetic(Domain& d) {
   Dims a, b;
   Broadcast(d, &a, &b);
-  d.In(a, d.is_integer("T") ? Whole(-7, 9) : Spread(8));
-  d.In(b, d.is_integer("T") ? Whole(-6, 11) : Spread(8));
+  if (d.is_integer("T")) {
+    const double largest = Largest(d.type("T"));
+    const Values values = Integers(d.op() == "Mul" ? std::sqrt(largest) : largest / 2);
+    d.In(a, values);
+    return d.In(b, values);
+  }
+  const bool special = IsSpecial(d);
+  d.In(a, special ? Special() : Spread(8));
+  d.In(b, special ? OtherSpecial() : Spread(8));
 }
 void Div(Domain& d) {
   Dims a, b;
   Broadcast(d, &a, &b);
-  d.In(a, d.is_integer("T") ? Whole(-100, 100) : Spread(8));
-  d.In(b, d.is_integer("T") ? Given({1, -2, 3, -7, 5}) : Spread(8));
+  if (d.is_integer("T")) {
+    const double largest = Largest(d.type("T"));
+    d.In(a, Integers(largest));
+    return d.In(b, Given({1, -2, 3, -7, 5, std::floor(largest / 3)}));
+  }
+  const bool special = IsSpecial(d);
+  d.In(a, special ? Special() : Spread(8));
+  d.In(b, special ? OtherSpecial() : Spread(8));
 }
 void Mod(Domain& d) {
   Dims a, b;
   Broadcast(d, &a, &b);
   const bool fmod = d.is_float("T") ? true : d.Flag("fmod");
   if (fmod) d.AttrInt("fmod", 1);
-  d.In(a, Given({7, -7, 5.5, -5.5, 3, -3, 0, 100}));
+  const double large = d.is_integer("T") ? std::floor(Largest(d.type("T")) / 3) : 100;
+  d.In(a, Given({7, -7, 5.5, -5.5, 3, -3, 0, 100, large, -large, large - 1}));
   d.In(b, Given({3, -3, 2, 5, -2.5}));
 }
 void Pow(Domain& d) {
@@ -137,13 +196,18 @@ void Variadic(Domain& d) {
   const int64_t n = d.Pick("inputs", {2, 1, 3, 5});
   const std::string how = d.version() < 8 ? "same" : d.Pick("how", {"same", "broadcast", "scalars"});
   const Dims x = d.AnyShape();
+  // NaN wins against any number.
+  const bool special = IsSpecial(d);
   for (int64_t i = 0; i < n; ++i) {
     Dims dims = x;
     if (how == "scalars" && i > 0) dims = {};
     if (how == "broadcast" && i > 0)
       for (size_t k = 0; k < dims.size(); ++k)
         if (static_cast<int64_t>(k) % n == i % n) dims[k] = dims[k] == 0 ? 0 : 1;
-    d.In(dims, d.is_integer("T") ? Whole(-50, 50) : Spread(8));
+    d.In(dims, d.is_integer("T") ? Integers(Largest(d.type("T")))
+               : !special        ? Spread(8)
+               : i % 2 == 0      ? Special()
+                                 : OtherSpecial());
   }
 }
 
@@ -183,16 +247,20 @@ void Clip(Domain& d) {
   if (bounds == "crossed" && d.version() < 11) d.Reject("not told before opset 13");
   const Dims x = d.AnyShape();
   const bool low = bounds != "none" && bounds != "max", high = bounds != "none" && bounds != "min";
-  const double least = bounds == "crossed" ? 2 : -1, most = bounds == "crossed" ? 1 : 2;
-  const auto bound = [&](double v) { return d.is_integer("T") && v < 0 ? 1.0 : v; };
-  d.In(x, Spread(6));
+  double least = -1, most = 2;
+  if (d.is_integer("T")) {
+    most = std::floor(Largest(d.type("T")) / 3);
+    least = std::floor(most / 2);
+  }
+  if (bounds == "crossed") std::swap(least, most);
+  d.In(x, d.is_integer("T") ? Integers(Largest(d.type("T"))) : IsSpecial(d) ? Special() : Spread(6));
   if (d.has_attribute("min")) {
     if (low) d.AttrFloat("min", least);
     if (high) d.AttrFloat("max", most);
     return;
   }
   if (low)
-    d.In({}, Given({bound(least)}));
+    d.In({}, Given({least}));
   else
     d.Absent();
   if (high)
@@ -230,10 +298,10 @@ std::span<const DomainEntry> PointwiseDomains() {
       {"", "Atanh", UnaryIn<-1, 1>},
       {"", "Erf", UnaryIn<-3, 3>},
       {"", "Sigmoid", UnaryIn<-10, 10>},
-      {"", "Softsign", Unary},
-      {"", "Softplus", UnaryIn<-10, 10>},
-      {"", "Mish", UnaryIn<-8, 8>},
-      {"", "HardSwish", UnaryIn<-5, 5>},
+      {"", "Softsign", UnaryFinite<-8, 8>},
+      {"", "Softplus", UnaryFinite<-10, 10>},
+      {"", "Mish", UnaryFinite<-8, 8>},
+      {"", "HardSwish", UnaryFinite<-5, 5>},
       {"", "Swish", WithAlpha<100>},
       {"", "Elu", WithAlpha<100>},
       {"", "Celu", Celu},
