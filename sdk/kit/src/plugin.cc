@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <braid/kit/plugin.h>
 
+#include <cstddef>
+
 namespace braid::kit {
 namespace {
 
@@ -333,6 +335,11 @@ braid_status Query(uint32_t plugin_abi, uint32_t host_abi, const braid_host* hos
     if (!same)
       throw Error(BRAID_UNSUPPORTED, "this plugin was built for ABI " + version(BRAID_ABI) +
                                          ", the host has " + version(host_abi));
+    // All slots of the oldest version; what was appended since may be absent.
+    constexpr size_t kLeast = offsetof(braid_host, get_extension) + sizeof host->get_extension;
+    if (host->size < kLeast)
+      throw Error(BRAID_UNSUPPORTED, "the host's table has " + std::to_string(host->size) + " bytes; ABI " +
+                                         version(BRAID_ABI) + " needs " + std::to_string(kLeast));
     *out = Export(make(Host(host)));
     return BRAID_OK;
   });
