@@ -11,6 +11,7 @@ namespace braid::reference {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
+constexpr uint32_t kQueues = 64;  // threads beside each other: nothing is shared between runs
 
 // Host memory.
 struct HostBuffer {
@@ -20,9 +21,10 @@ struct HostBuffer {
 };
 HostBuffer* Of(braid_buffer* buffer) { return reinterpret_cast<HostBuffer*>(buffer); }
 
-braid_buffer* Allocate(uint64_t bytes) {
-  const uint64_t rounded = (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  void* data = rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded);
+braid_buffer* Allocate(uint64_t bytes, uint64_t alignment = kAlignment) {
+  alignment = std::max(alignment, kAlignment);
+  const uint64_t rounded = (std::max<uint64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+  void* data = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
   if (data == nullptr)
     throw kit::Error(BRAID_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of host memory");
   return reinterpret_cast<braid_buffer*>(new HostBuffer{static_cast<char*>(data), bytes, true});
@@ -74,6 +76,11 @@ class ResultFence : public kit::Fence {
   std::vector<Result> results_;
 };
 
+void CheckQueue(uint32_t queue) {
+  if (queue >= kQueues)
+    throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no queue " + std::to_string(queue));
+}
+
 void* MemoryOf(const braid_binding& b) {
   if (b.host != nullptr) return b.host;
   return b.buffer != nullptr ? RangeOf(b.buffer, b.offset, b.bytes) : nullptr;
@@ -100,7 +107,10 @@ ReferenceExec::ReferenceExec(const braid_graph* view, kit::Host host, const Node
       host_(host),
       cancel_(static_cast<const braid_cancel*>(host.raw()->get_extension(host.raw(), BRAID_CANCEL_ID))) {}
 
-void ReferenceExec::IoRequirements(uint32_t, braid_io_requirements* out) { out->alignment = kAlignment; }
+void ReferenceExec::IoRequirements(uint32_t value, braid_io_requirements* out) {
+  program_.CheckIo(value);
+  out->alignment = kAlignment;
+}
 
 braid_status ReferenceExec::OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
                                        int64_t* dims) {
@@ -110,6 +120,8 @@ braid_status ReferenceExec::OutputDims(kit::StructArray<braid_binding> inputs, u
 kit::Fence* ReferenceExec::Submit(const braid_submit& submit) {
   const kit::StructArray<braid_binding> bindings(submit.bindings, submit.binding_count,
                                                  submit.binding_stride);
+  CheckQueue(submit.queue);
+  program_.CheckBound(bindings);
   Program::State state = program_.NewState();
   for (uint32_t i = 0; i < bindings.size(); ++i) {
     const braid_binding b = bindings[i];
@@ -185,11 +197,16 @@ bool ReferenceDevice::Estimate(const braid_graph* view, const braid_compile_opti
 }
 
 std::unique_ptr<kit::Executable> ReferenceDevice::Compile(const braid_graph* view,
-                                                          const braid_compile_options&) {
+                                                          const braid_compile_options& options) {
+  CheckOptions(options);
   return std::make_unique<ReferenceExec>(view, host_);
 }
 
-braid_buffer* ReferenceDevice::BufferAlloc(const braid_buffer_desc& desc) { return Allocate(desc.bytes); }
+braid_buffer* ReferenceDevice::BufferAlloc(const braid_buffer_desc& desc) {
+  CheckAlignment(desc.alignment);
+  if (desc.exports != 0) throw kit::Error(BRAID_UNSUPPORTED, "this device exports no memory");
+  return Allocate(desc.bytes, desc.alignment);
+}
 
 braid_buffer* ReferenceDevice::BufferImport(const braid_handle& handle) {
   if (handle.kind != BRAID_HANDLE_HOST_POINTER)
@@ -206,6 +223,7 @@ void* ReferenceDevice::Map(braid_buffer* buffer, uint64_t offset, uint64_t bytes
 }
 
 kit::Fence* ReferenceDevice::Transfer(const braid_transfer& t) {
+  CheckQueue(t.queue);
   if (t.bytes > 0 && t.kind != BRAID_TRANSFER_COPY && t.host == nullptr)
     throw kit::Error(BRAID_INVALID_ARGUMENT, "a transfer has no host memory");
   if (t.bytes == 0) return nullptr;
@@ -244,7 +262,7 @@ braid_device_info ReferenceDeviceInfo(std::string_view name, std::string_view ve
                BRAID_DETERMINISTIC;
   info.imports = BRAID_HANDLE_HOST_POINTER;
   info.import_alignment = 1;
-  info.queues = 64;  // threads beside each other: nothing is shared between runs
+  info.queues = kQueues;
   info.transfer_queue = BRAID_NONE;
   return info;
 }

@@ -158,13 +158,15 @@ TEST_F(ReferencePluginTest, WrongBindingsAreNamed) {
   const braid_binding ba = Bind(a, nullptr, va.data(), 16, four), bb = Bind(b, nullptr, vb.data(), 16, four),
                       by = Bind(y, nullptr, vy.data(), 16, four);
   expect({ba, by}, "input 'b' is not bound");
+  expect({ba, bb}, "output 'y' is not bound");
+  expect({ba, bb, ba, by}, "'a' is bound twice");
   expect({ba, Bind(b, nullptr, nullptr, 16, four), by},
          "input 'b': a tensor of float32[4] was given no memory");
   expect({ba, Bind(b, nullptr, vb.data(), 12, four), by},
          "input 'b': a tensor of float32[4] needs 16 bytes, 12 were given");
   expect({ba, bb, Bind(y, nullptr, vy.data(), 12, four)},
          "output 'y' is float32[4] and needs 16 bytes; 12 were bound");
-  expect({ba, bb, Bind(77, nullptr, vy.data(), 16, four)}, "a binding names value 77; the graph has 5");
+  expect({ba, bb, Bind(77, nullptr, vy.data(), 16, four)}, "there is no value 77; the graph has 5");
   expect({ba, Bind(3, nullptr, vb.data(), 16, four), by}, "'sum' is neither an input nor an output");
   braid_binding no_dims = bb;
   no_dims.rank = -1;

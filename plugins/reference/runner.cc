@@ -100,6 +100,19 @@ void EstimateByRoofline(const braid_graph* view, const Speed& speed, const uint3
   }
 }
 
+void CheckOptions(const braid_compile_options& options, std::initializer_list<std::string_view> known) {
+  for (uint32_t i = 0; i < options.option_count; ++i)
+    if (const std::string_view key = kit::View(options.options[i].key);
+        std::find(known.begin(), known.end(), key) == known.end())
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no option '" + std::string(key) + "'");
+}
+
+void CheckAlignment(uint64_t alignment) {
+  if ((alignment & (alignment - 1)) != 0)
+    throw kit::Error(BRAID_INVALID_ARGUMENT,
+                     "an alignment of " + std::to_string(alignment) + " is no power of two");
+}
+
 Program::Program(const braid_graph* view, kit::Host host, const NodeHook* hook)
     : copy_(view), host_(host), hook_(hook) {
   kit::Graph original(view), graph(copy_.raw());
@@ -143,14 +156,36 @@ Program::State Program::NewState() const {
   return state;
 }
 
+kit::Value Program::CheckIo(uint32_t v) const {
+  if (v >= copy_.raw()->value_count)
+    throw kit::Error(BRAID_INVALID_ARGUMENT, "there is no value " + std::to_string(v) + "; the graph has " +
+                                                 std::to_string(copy_.raw()->value_count));
+  const kit::Value value(copy_.raw(), v);
+  if (!value.is_input() && !value.is_output())
+    throw kit::Error(BRAID_INVALID_ARGUMENT,
+                     "'" + std::string(value.name()) + "' is neither an input nor an output");
+  return value;
+}
+
+void Program::CheckBound(kit::StructArray<braid_binding> bindings) const {
+  const kit::Graph graph(copy_.raw());
+  std::vector<bool> bound(graph.value_count(), false);
+  for (uint32_t i = 0; i < bindings.size(); ++i) {
+    const kit::Value value = CheckIo(bindings[i].value);
+    if (bound[value.index()])
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "'" + std::string(value.name()) + "' is bound twice");
+    bound[value.index()] = true;
+  }
+  for (const auto& list : {graph.inputs(), graph.outputs()})
+    for (const uint32_t v : list)
+      if (!bound[v])
+        throw kit::Error(BRAID_INVALID_ARGUMENT, (graph.value(v).is_output() ? "output '" : "input '") +
+                                                     std::string(graph.value(v).name()) + "' is not bound");
+}
+
 kit::Value Program::CheckBinding(const braid_binding& binding) const {
   auto bad = [](const std::string& text) { throw kit::Error(BRAID_INVALID_ARGUMENT, text); };
-  if (binding.value >= copy_.raw()->value_count)
-    bad("a binding names value " + std::to_string(binding.value) + "; the graph has " +
-        std::to_string(copy_.raw()->value_count));
-  const kit::Value value(copy_.raw(), binding.value);
-  if (!value.is_input() && !value.is_output())
-    bad("'" + std::string(value.name()) + "' is neither an input nor an output");
+  const kit::Value value = CheckIo(binding.value);
   if (!value.is_output()) {
     if (binding.rank < 0 || binding.rank > static_cast<int32_t>(BRAID_MAX_RANK) ||
         (binding.rank > 0 && binding.dims == nullptr))

@@ -8,6 +8,8 @@
 #include <braid/kit/graph_copy.h>
 #include <braid/kit/plugin.h>
 
+#include <initializer_list>
+#include <string_view>
 #include <vector>
 
 #include "plugins/reference/ops/op.h"
@@ -34,6 +36,11 @@ class NodeHook {
   virtual void Run(const OpEntry& op, OpContext& context) const = 0;
 };
 
+// Throws kit::Error(INVALID_ARGUMENT) that names an option that is not among `known`.
+void CheckOptions(const braid_compile_options& options, std::initializer_list<std::string_view> known = {});
+// Throws kit::Error(INVALID_ARGUMENT) if it is no power of two, nor 0.
+void CheckAlignment(uint64_t alignment);
+
 // Immutable once made: any number of threads may run it, each with its own State.
 class Program {
  public:
@@ -51,6 +58,10 @@ class Program {
     std::vector<Tensor> destinations;  // memory that outputs should be written to, where they fit
   };
   State NewState() const;
+  // Throws kit::Error(INVALID_ARGUMENT) where the value is neither an input nor an output.
+  kit::Value CheckIo(uint32_t value) const;
+  // Throws kit::Error(INVALID_ARGUMENT) unless every input and output is bound, once.
+  void CheckBound(kit::StructArray<braid_binding> bindings) const;
   // The value that a binding names, checked: it exists, it is an input or an output, an input has dims and
   // fits its type. Throws kit::Error(INVALID_ARGUMENT).
   kit::Value CheckBinding(const braid_binding& binding) const;

@@ -93,6 +93,9 @@ class SimDevice : public kit::Device {
   braid_buffer* BufferAlloc(const braid_buffer_desc& desc) override {
     CheckLost();
     FailIfToldTo("alloc");
+    reference::CheckAlignment(desc.alignment);
+    if (desc.alignment > kAlignment)
+      throw Error(BRAID_UNSUPPORTED, "buffers are aligned to " + std::to_string(kAlignment) + " bytes");
     if (config_.max_buffer != 0 && desc.bytes > config_.max_buffer)
       throw Error(BRAID_INVALID_ARGUMENT, std::to_string(desc.bytes) + " bytes are beyond max_buffer");
     if (desc.flags != 0 || desc.exports != 0)
@@ -214,7 +217,8 @@ class SimExec : public kit::Executable {
     takes_ns_ = static_cast<double>(cost[0].time_ns);
   }
 
-  void IoRequirements(uint32_t, braid_io_requirements* out) override {
+  void IoRequirements(uint32_t value, braid_io_requirements* out) override {
+    program_->CheckIo(value);
     out->alignment = device_->config().io_alignment;
   }
   braid_status OutputDims(kit::StructArray<braid_binding> inputs, uint32_t output, int32_t* rank,
@@ -232,6 +236,7 @@ class SimExec : public kit::Executable {
     };
     const kit::StructArray<braid_binding> bindings(submit.bindings, submit.binding_count,
                                                    submit.binding_stride);
+    program_->CheckBound(bindings);
     std::vector<Bound> bound;
     auto results = std::make_shared<Results>();
     for (uint32_t i = 0; i < bindings.size(); ++i) {
@@ -342,7 +347,9 @@ void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
   }
 }
 
-std::unique_ptr<kit::Executable> SimDevice::Compile(const braid_graph* view, const braid_compile_options&) {
+std::unique_ptr<kit::Executable> SimDevice::Compile(const braid_graph* view,
+                                                    const braid_compile_options& options) {
+  reference::CheckOptions(options, {"config"});  // for open, given here too
   CheckLost();
   FailIfToldTo("compile");
   return std::make_unique<SimExec>(this, view, host_);

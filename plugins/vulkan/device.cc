@@ -340,6 +340,9 @@ void VulkanDevice::CalibrateClock() {
 
 braid_buffer* VulkanDevice::BufferAlloc(const braid_buffer_desc& desc) {
   if (desc.exports != 0) throw kit::Error(BRAID_UNSUPPORTED, "this device exports no memory");
+  if ((desc.alignment & (desc.alignment - 1)) != 0)
+    throw kit::Error(BRAID_INVALID_ARGUMENT,
+                     "an alignment of " + std::to_string(desc.alignment) + " is no power of two");
   if (desc.alignment > 256)
     throw kit::Error(BRAID_UNSUPPORTED,
                      "buffers are aligned to 256 bytes, " + std::to_string(desc.alignment) + " are wanted");

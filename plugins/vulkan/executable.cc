@@ -272,14 +272,14 @@ kit::Fence* VulkanExecutable::Submit(const braid_submit& submit) {
       at = k;
     }
     const Io& io = at < inputs ? program_.inputs[at] : program_.outputs[at - inputs];
-    if (b.dims != nullptr && (b.rank != static_cast<int32_t>(io.dims.size()) ||
-                              !std::equal(io.dims.begin(), io.dims.end(), b.dims)))
+    if (b.rank != static_cast<int32_t>(io.dims.size()) || (b.rank > 0 && b.dims == nullptr) ||
+        !std::equal(io.dims.begin(), io.dims.end(), b.dims))
       throw kit::Error(BRAID_INVALID_ARGUMENT, "submit: value " + std::to_string(b.value) +
                                                    " has other dims than it was compiled for");
     bound[at] = true;
     if (io.bytes == 0) continue;
     if (b.strides != nullptr)
-      throw kit::Error(BRAID_UNSUPPORTED, "submit: this device takes dense tensors only");
+      throw kit::Error(BRAID_INVALID_ARGUMENT, "submit: this device takes dense tensors only");
     if (b.buffer == nullptr)
       throw kit::Error(BRAID_INVALID_ARGUMENT, "submit: value " + std::to_string(b.value) + " has no buffer");
     if (b.bytes < io.bytes)
