@@ -83,6 +83,7 @@ class Generator {
         chosen[name] = option;
         Add(plain_, chosen, Level::kDefault);
       }
+    OtherKinds();
     Pairs();
     return std::move(cases_);
   }
@@ -133,6 +134,43 @@ class Generator {
     }
     cases_.push_back(std::move(c));
     return true;
+  }
+
+  // Sequences, optionals and maps that a type variable allows: for each, the first choice that makes such a
+  // value.
+  void OtherKinds() {
+    std::set<std::string> made;
+    for (const Case& c : cases_)
+      for (const auto& [variable, type] : c.parts.types) made.insert(variable + " " + type);
+    for (const auto& [variable, allowed] : op_.variables)
+      for (const std::string& type : allowed) {
+        if (ElementTypeOf(type) != 0 || made.count(variable + " " + type) != 0) continue;
+        // The innermost tensor's element type, for every variable that may have it.
+        const size_t begin = type.rfind('('), end = type.find(')', begin);
+        const int32_t element = ElementTypeOf("tensor" + type.substr(begin, end + 1 - begin));
+        auto types = plain_;
+        for (auto& [other, t] : types)
+          for (const std::string& may : op_.variables.at(other))
+            if (element != 0 && ElementTypeOf(may) == element) t = element;
+        AddThatHas(variable, type, types);
+      }
+  }
+
+  void AddThatHas(const std::string& variable, const std::string& type,
+                  const std::map<std::string, int32_t>& types) {
+    for (size_t i = 0; i < choices_.size(); ++i)
+      for (const std::string& option : choices_[i].options) {
+        Choices chosen = parents_[i];
+        if (option != choices_[i].options[0]) chosen[choices_[i].name] = option;
+        try {
+          Domain d(op_, types, chosen, 0, 0);
+          entry_.make(d);
+          const Parts parts = PartsOf(d, types);
+          const auto at = parts.types.find(variable);
+          if (at != parts.types.end() && at->second == type && Add(types, chosen, Level::kDefault)) return;
+        } catch (const Rejected&) {
+        }
+      }
   }
 
   void Pairs() {

@@ -73,7 +73,7 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Selu", Pointwise(8)},
       {"HardSigmoid", Magnitude(2)},
       {"HardSwish", Magnitude(4)},  // its body has 1/6 as a float, the text as a number
-      {"Gelu", Body()},
+      {"Gelu", Magnitude(8)},       // its body has the square root of 2 over pi as a float
       {"Mish", Body()},
       {"Swish", Body()},
       {"SwiGLU", Body()},
