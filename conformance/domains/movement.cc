@@ -59,11 +59,17 @@ Values Different(Domain& d, const std::string& variable) {
     case reference::kFloat8E8M0:
       return {Values::kSpread, 0x1p-60, 0x1p60, {}, {}};
     case reference::kInt8:
-    case reference::kUint8:
       return Distinct(-127, 127);
+    case reference::kUint8:
+      return Distinct(0, 255);
     case reference::kInt16:
-    case reference::kUint16:
       return Distinct(-32000, 32000);
+    case reference::kUint16:
+      return Distinct(0, 65000);
+    case reference::kUint32:
+      return Distinct(0, 4e9);
+    case reference::kUint64:
+      return Distinct(0, 1.8e19);
     case reference::kString:
       values = Words();
       for (int i = 0; i < 60; ++i) values.words.push_back("word " + std::to_string(i * i));
@@ -99,7 +105,7 @@ void Transpose(Domain& d) {
                                    {1},
                                    {33},
                                    {65, 33},
-                                   {257, 129},
+                                   {257, 257},
                                    {2, 33, 65},
                                    {5, 64, 3},
                                    {2, 3, 1, 31},

@@ -239,6 +239,8 @@ void Shrink(Domain& d) {
 }
 void Gelu(Domain& d) {
   const std::string approximate = d.Pick("approximate", {"none", "tanh"});
+  if (approximate == "tanh" && d.type("T") == reference::kDouble)
+    d.Reject("the constants of ONNX's formula are floats");
   if (approximate != "none") d.AttrText("approximate", approximate);
   d.In(d.AnyShape(), Spread(6));
 }

@@ -2,6 +2,7 @@
 //
 // Domains of reductions, positions of extremes, cumulative sums, and what orders elements.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -73,6 +74,12 @@ Values Summands(Domain& d, int64_t count) {
 void ReduceSum(Domain& d) {
   const Dims x = ReducedShape(d);
   const Reduced reduced = PickReduced(d, x);
+  if (d.is_integer("T")) {
+    // Sums that need every bit of the type; overflow is not told.
+    const bool wide = reference::WireBits(d.type("T")) == 64;
+    const double most = std::floor((wide ? 9e18 : 2e9) / static_cast<double>(reduced.count + 1));
+    return ReduceIn(d, x, reduced, Uniform(-most, most));
+  }
   ReduceIn(d, x, reduced, Summands(d, reduced.count));
 }
 void ReduceMean(Domain& d) {
@@ -114,10 +121,14 @@ void ReduceExtreme(Domain& d) {
   const double inf = std::numeric_limits<double>::infinity();
   const Dims x = ReducedShape(d);
   const Reduced reduced = PickReduced(d, x);
-  const std::string values = d.Pick("values", {"different", "negative", "positive", "special"});
+  const std::string values = d.Pick("values", {"different", "negative", "positive", "special", "nan"});
+  // NaN wins against any number, as in Max and Min.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  if (values == "nan" && !d.is_float("T")) d.Reject("no NaN");
   ReduceIn(d, x, reduced,
            values == "negative"   ? Distinct(-100, -1)
            : values == "positive" ? Distinct(1, 100)
+           : values == "nan"      ? Given({1, 2, nan, -inf, 3, 4, inf, 5, 6, 7, 8})
            : values == "special"  ? Given({-inf, inf, 0, 1, -inf, 1e300, -1e300, 2, -inf, 5, 7})
                                   : Different(d, "T"));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Breaches of the ABI. docs/abi/rules.md and plugin.h say what each breaks.
+#include <braid/kit/graph_copy.h>
 #include <braid/kit/graph_view.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <thread>
 
 #include "conformance/mutants/mutant.h"
@@ -365,13 +367,38 @@ void AddContract(std::vector<Mutant>* all) {
       [](Tables& t) { t.device.close = [](braid_device*) { std::abort(); }; });
 
   // ---- Blobs
-  add("blob_of_any_graph", "a blob of another graph is taken", [](Tables& t) {
+  add("blob_of_any_graph", "a blob of another graph is taken, and runs as that graph", [](Tables& t) {
+    // The graph of the executable that was saved last; it has no constants of its own.
+    static std::map<braid_exec*, kit::GraphCopy*>* const compiled =
+        new std::map<braid_exec*, kit::GraphCopy*>();
+    static kit::GraphCopy* saved = nullptr;
     t.has_blobs = true;
+    t.device.compile = [](braid_device* device, const braid_graph* graph,
+                          const braid_compile_options* options, braid_exec** out) {
+      const braid_status status = Real().device.compile(device, graph, options, out);
+      if (status == BRAID_OK) (*compiled)[*out] = new kit::GraphCopy(graph);
+      return status;
+    };
+    t.exec.save_blob = [](braid_exec* exec, void* context, braid_status (*write)(void*, braid_bytes)) {
+      saved = (*compiled)[exec];
+      return Real().exec.save_blob(exec, context, write);
+    };
+    t.exec.destroy = [](braid_exec* exec) {
+      const auto own = compiled->find(exec);
+      if (own != compiled->end()) {
+        if (own->second != saved) delete own->second;
+        compiled->erase(own);
+      }
+      Real().exec.destroy(exec);
+    };
     t.device.check_blob = [](braid_device*, const braid_graph*, const braid_compile_options*,
                              braid_bytes) -> braid_status { return BRAID_OK; };
     t.device.load_blob = [](braid_device* device, const braid_graph* graph,
-                            const braid_compile_options* options, braid_bytes,
-                            braid_exec** out) { return Real().device.compile(device, graph, options, out); };
+                            const braid_compile_options* options, braid_bytes, braid_exec** out) {
+      braid_graph other = saved != nullptr ? *saved->raw() : *graph;
+      other.host_data = graph->host_data;
+      return Real().device.compile(device, &other, options, out);
+    };
   });
   add("blob_cut_crashes", "a blob that is cut short ends the process", [](Tables& t) {
     t.has_blobs = true;

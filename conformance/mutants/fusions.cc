@@ -96,8 +96,8 @@ void AddFusions(std::vector<Mutant>* all) {
         Tensor& x = run.input(0);
         for (int64_t i = 0; i < x.size(); ++i) CopyElement(run.output(0), i, x, i);
       });
-  add("fused_drops_inner_output", "a value between fused nodes is an output too, and is not written",
-      "Conv MatMul", [](NodeRun& run) {
+  add("fused_drops_inner_output", "a value between fused nodes is an output too, and is not written", "Conv",
+      [](NodeRun& run) {
         run.Compute();
         const kit::Graph graph(run.node().graph());
         if (!run.node().output_value(0).is_output()) return;
