@@ -35,7 +35,8 @@ enum : int {
   kSlowA,
   kSlowB,
   kLostQuery,
-  kFastButSlowToStart
+  kFastButSlowToStart,
+  kNoFunctions
 };
 
 const bool kConfigured = setenv("BRAID_SIM", R"({"devices": [
@@ -48,7 +49,8 @@ const bool kConfigured = setenv("BRAID_SIM", R"({"devices": [
     {"name": "slow a", "wall_clock": true, "io_alignment": 1024, "submit_us": 3000, "link_latency_us": 1000},
     {"name": "slow b", "wall_clock": true, "submit_us": 3000, "link_latency_us": 1000},
     {"name": "lost query", "fail": {"query": "DEVICE_LOST"}},
-    {"name": "fast", "multiply_adds_per_ns": 1000, "node_us": 900}]})",
+    {"name": "fast", "multiply_adds_per_ns": 1000, "node_us": 900},
+    {"name": "no functions", "lacks": ["MeanVarianceNormalization"]}]})",
                                 1) == 0;
 
 std::string Sim(int index, const std::string& beside = "") {
@@ -67,6 +69,26 @@ const std::string kModel = std::string(kHeader) + R"(g (float[N, 2] x) => (float
     s = Relu(n)
     y = Add(r, s)
   })";
+
+// ONNX's body of it has float constants, so that for another type it is no way out: nobody runs the node, and
+// the model is not to blame.
+TEST(Failures, AFunctionBodyThatDoesNotGo) {
+  const std::string model = R"(<ir_version: 8, opset_import: ["" : 17]>
+    g (bfloat16[1,2,2,2] x) => (bfloat16[1,2,2,2] y) { y = MeanVarianceNormalization(x) })";
+  const GraphPtr graph = Load(model, Sim(kNoFunctions));
+  ASSERT_NE(graph, nullptr);
+  std::vector<uint16_t> x(8, 0x3f80);
+  graph_tensor in = GRAPH_TENSOR_INIT, out = GRAPH_TENSOR_INIT;
+  in.type = GRAPH_BFLOAT16;
+  in.rank = 4;
+  std::copy_n(std::vector<int64_t>{1, 2, 2, 2}.begin(), 4, in.dims);
+  in.data = x.data();
+  in.bytes = x.size() * sizeof x[0];
+  EXPECT_EQ(graph_run(graph.get(), &in, 1, &out, 1), GRAPH_UNSUPPORTED);
+  const std::string text = graph_last_error();
+  EXPECT_NE(text.find("MeanVarianceNormalization"), std::string::npos) << text;
+  EXPECT_NE(text.find("body"), std::string::npos) << text;
+}
 
 std::string Explained(graph_t* graph) {
   const char* text = nullptr;

@@ -85,8 +85,8 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Conv", Dot({0, 1})},
       {"ConvTranspose", Dot({0, 1})},
       {"DeformConv", Places(24, {2})},  // offsets are no factors
-      {"Sum", Dot({}, Rule::kInputs)},
-      {"Mean", Dot({}, Rule::kInputs)},
+      {"Sum", Magnitude(2)},  // of up to five inputs, each step rounded
+      {"Mean", Magnitude(3)},
       {"ReduceSum", Dot({0})},
       {"ReduceMean", Dot({0}, Rule::kInputsPerOutput)},
       {"ReduceL1", Body()},
