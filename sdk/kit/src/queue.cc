@@ -77,6 +77,11 @@ Queue::~Queue() {
 
 std::shared_ptr<Event> Queue::Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns,
                                    bool timed, std::function<void()> task) {
+  return Push(std::move(waits), deadline_ns, timed, [task = std::move(task)](const Event&) { task(); });
+}
+
+std::shared_ptr<Event> Queue::Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns,
+                                   bool timed, std::function<void(const Event&)> task) {
   auto event = std::make_shared<Event>();
   {
     std::lock_guard lock(mutex_);
@@ -136,7 +141,7 @@ void Queue::Run(Task& task) {
   braid_status status = BRAID_OK;
   std::string text;
   try {
-    task.run();
+    task.run(*task.event);
   } catch (const Error& e) {
     status = e.status();
     text = e.what();

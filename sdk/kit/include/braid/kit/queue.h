@@ -72,6 +72,9 @@ class Queue {
   // cancelled one ends CANCELLED.
   std::shared_ptr<Event> Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns, bool timed,
                               std::function<void()> task);
+  // The same for a task that looks at its event now and then, whether it was cancelled meanwhile.
+  std::shared_ptr<Event> Push(std::vector<std::shared_ptr<Event>> waits, uint64_t deadline_ns, bool timed,
+                              std::function<void(const Event&)> task);
   // From now on every task ends with `status` unrun.
   void Break(braid_status status, std::string text);
 
@@ -80,7 +83,7 @@ class Queue {
     std::vector<std::shared_ptr<Event>> waits;
     uint64_t deadline_ns;
     bool timed;
-    std::function<void()> run;
+    std::function<void(const Event&)> run;
     std::shared_ptr<Event> event;
   };
   void Loop();

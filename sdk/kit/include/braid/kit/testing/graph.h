@@ -4,6 +4,7 @@
 #ifndef BRAID_KIT_TESTING_GRAPH_H_
 #define BRAID_KIT_TESTING_GRAPH_H_
 
+#include <braid/kit/types.h>
 #include <braid/plugin.h>
 
 #include <atomic>
@@ -18,18 +19,8 @@
 
 namespace braid::kit::testing {
 
-// Bits of an element, by number of onnx.TensorProto.DataType; of a string those of its pair. 0: no such type.
-inline uint32_t BitsOf(braid_type type) {
-  constexpr uint8_t kBits[] = {0,   32, 8, 8, 16, 16, 32, 64, 128, 8, 16, 64, 32, 64, 64,
-                               128, 16, 8, 8, 8,  8,  4,  4,  4,   8, 2,  2,  6,  6};
-  return type < 0 || static_cast<size_t>(type) >= sizeof kBits ? 0 : kBits[type];
-}
-
-inline uint64_t BytesOf(braid_type type, const std::vector<int64_t>& dims) {
-  uint64_t elements = 1;
-  for (int64_t d : dims) elements *= static_cast<uint64_t>(d);
-  return (elements * BitsOf(type) + 7) / 8;
-}
+using kit::BitsOf;
+using kit::BytesOf;
 
 // A dense tensor.
 struct Array {
