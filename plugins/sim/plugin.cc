@@ -94,8 +94,6 @@ class SimDevice : public kit::Device {
     CheckLost();
     FailIfToldTo("alloc");
     reference::CheckAlignment(desc.alignment);
-    if (desc.alignment > kAlignment)
-      throw Error(BRAID_UNSUPPORTED, "buffers are aligned to " + std::to_string(kAlignment) + " bytes");
     if (config_.max_buffer != 0 && desc.bytes > config_.max_buffer)
       throw Error(BRAID_INVALID_ARGUMENT, std::to_string(desc.bytes) + " bytes are beyond max_buffer");
     if (desc.flags != 0 || desc.exports != 0)
@@ -110,9 +108,10 @@ class SimDevice : public kit::Device {
     auto buffer = std::make_unique<SimBuffer>();
     buffer->device = this;
     buffer->bytes = desc.bytes;
-    const uint64_t rounded = (desc.bytes + sizeof kCanary + kAlignment - 1) / kAlignment * kAlignment;
+    const uint64_t alignment = std::max(desc.alignment, kAlignment);
+    const uint64_t rounded = (desc.bytes + sizeof kCanary + alignment - 1) / alignment * alignment;
     if (rounded > desc.bytes)
-      buffer->data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded)));
+      buffer->data.reset(static_cast<uint8_t*>(std::aligned_alloc(alignment, rounded)));
     if (buffer->data == nullptr) {
       used_ -= desc.bytes;
       throw Error(BRAID_OUT_OF_MEMORY, "out of host memory");

@@ -234,6 +234,7 @@ std::map<uint32_t, Array> VulkanTest::Run(Graph& graph, const std::map<uint32_t,
   EXPECT_EQ(fns.compile(device_, view, &options, &exec), BRAID_OK) << host_->error;
   if (exec == nullptr) return outputs;
   std::vector<braid_binding> bindings;
+  std::vector<std::vector<int64_t>> dims;
   std::vector<braid_buffer*> buffers;
   std::vector<braid_fence*> fences;
   auto bind = [&](uint32_t value) {
@@ -248,6 +249,9 @@ std::map<uint32_t, Array> VulkanTest::Run(Graph& graph, const std::map<uint32_t,
     binding.buffer = buffer;
     binding.offset = 256;  // so that offsets count
     binding.bytes = graph.BytesOf(value);
+    dims.push_back(graph.DimsOf(value));
+    binding.rank = static_cast<int32_t>(dims.back().size());
+    binding.dims = dims.back().data();
     bindings.push_back(binding);
     return buffer;
   };

@@ -114,7 +114,11 @@ class RunTest : public VulkanTest {
     bindings[0].buffer = from;
     bindings[1].value = y_;
     bindings[1].buffer = to;
-    bindings[0].bytes = bindings[1].bytes = 4000;
+    for (braid_binding& binding : bindings) {
+      binding.bytes = 4000;
+      binding.rank = 1;
+      binding.dims = kDims;
+    }
     braid_submit submit = BRAID_SUBMIT_INIT;
     submit.bindings = bindings;
     submit.binding_count = 2;
@@ -143,6 +147,7 @@ class RunTest : public VulkanTest {
     return status;
   }
   Graph graph_;
+  static constexpr int64_t kDims[] = {1000};
   uint32_t x_ = 0, y_ = 0;
 };
 
@@ -272,6 +277,8 @@ TEST_F(RunTest, BadBindingsAreNamed) {
   binding.value = x_;
   binding.buffer = a;
   binding.bytes = 4000;
+  binding.rank = 1;
+  binding.dims = kDims;
   braid_submit submit = BRAID_SUBMIT_INIT;
   submit.bindings = &binding;
   submit.binding_count = 1;
@@ -279,6 +286,10 @@ TEST_F(RunTest, BadBindingsAreNamed) {
   braid_fence* fence = nullptr;
   EXPECT_EQ(plugin_->exec->submit(exec, &submit, &fence), BRAID_INVALID_ARGUMENT);
   EXPECT_NE(host_->error.find("not bound"), std::string::npos) << host_->error;
+  binding.dims = nullptr;
+  EXPECT_EQ(plugin_->exec->submit(exec, &submit, &fence), BRAID_INVALID_ARGUMENT);
+  EXPECT_NE(host_->error.find("other dims"), std::string::npos) << host_->error;
+  binding.dims = kDims;
   binding.offset = 2000;
   EXPECT_EQ(plugin_->exec->submit(exec, &submit, &fence), BRAID_INVALID_ARGUMENT);
   EXPECT_NE(host_->error.find("beyond a buffer"), std::string::npos) << host_->error;
