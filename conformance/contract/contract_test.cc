@@ -57,11 +57,22 @@ TEST(Contract, APluginThatKeepsItPassesAll) {
                                      "negative/scatter-elements-range", "negative/scatter-nd-range"));
 }
 
-TEST(Contract, TheReferencePluginPasses) {
+PluginUnderTest Own(const std::string& name) {
   PluginUnderTest subject;
-  subject.library = std::string(BRAID_TEST_BINARY_DIR) + "/lib/braid/plugins/libbraid_reference.so";
+  subject.library = std::string(BRAID_TEST_BINARY_DIR) + "/lib/braid/plugins/libbraid_" + name + ".so";
   subject.operators = {"Add-14", "Gather-13", "MatMul-13", "NonZero-13", "Relu-14", "StringConcat-20"};
-  ExpectClean(RunAll(subject));
+  return subject;
+}
+
+TEST(Contract, TheReferencePluginPasses) { ExpectClean(RunAll(Own("reference"))); }
+
+TEST(Contract, SimulatedDevicesPass) {
+  for (const char* config :
+       {"1", R"({"devices": [{"io_alignment": 4096, "queues": 1, "memory": 20000000}]})"}) {
+    setenv("BRAID_SIM", config, 1);
+    ExpectClean(RunAll(Own("sim")));
+  }
+  unsetenv("BRAID_SIM");
 }
 
 struct Breach {
