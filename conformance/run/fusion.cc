@@ -4,7 +4,7 @@
 
 namespace braid::conformance {
 
-std::vector<Job> FusionJobs(const std::string& devices, uint32_t arithmetic) {
+std::vector<Job> FusionJobs(const TargetMaker& make, uint32_t arithmetic) {
   std::vector<Job> jobs;
   for (const GraphCase& graph : GraphCases())
     for (const int32_t type : {int32_t{reference::kFloat}, int32_t{reference::kFloat16}}) {
@@ -15,8 +15,8 @@ std::vector<Job> FusionJobs(const std::string& devices, uint32_t arithmetic) {
         const std::string id = "fusion/" + std::string(graph.name) + "/" +
                                (type == reference::kFloat ? "" : "T=" + ElementTypeText(type) + ",") +
                                variant.Text();
-        jobs.push_back({id, "fusion", std::string(graph.name), [&graph, type, variant, devices, arithmetic] {
-                          const auto target = DeviceTarget(devices);
+        jobs.push_back({id, "fusion", std::string(graph.name), [&graph, type, variant, make, arithmetic] {
+                          const auto target = make();
                           return RunBuilt([&] { return Build(graph, type, variant); }, *target, arithmetic);
                         }});
       }

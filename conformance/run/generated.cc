@@ -39,6 +39,10 @@ Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_
                                                          : Outcome::kFail;
     result.text = std::string(e.what()) + " (" + graph_status_name(e.status()) + ")";
     return result;
+  } catch (const TargetCrash& e) {
+    result.outcome = Outcome::kCrash;
+    result.text = e.what();
+    return result;
   } catch (const std::exception& e) {
     result.outcome = Outcome::kFail;
     result.text = e.what();

@@ -18,8 +18,8 @@ Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_
 // Makes the case, runs it, and judges the outputs of each run. `arithmetic`: what the device declares.
 Result RunCase(const Case& c, Target& target, uint32_t arithmetic);
 
-// Graphs of several nodes (fusion/graphs.h) on devices as graph_options.devices has them.
-std::vector<Job> FusionJobs(const std::string& devices, uint32_t arithmetic);
+// Graphs of several nodes (fusion/graphs.h).
+std::vector<Job> FusionJobs(const TargetMaker& make, uint32_t arithmetic);
 
 }  // namespace braid::conformance
 

@@ -12,6 +12,7 @@
 #include "conformance/case/random.h"
 #include "conformance/contract/contract.h"
 #include "conformance/fusion/graphs.h"
+#include "conformance/peer/peer.h"
 #include "conformance/run/generated.h"
 
 namespace braid::conformance {
@@ -34,9 +35,11 @@ struct Source {
 };
 const std::vector<Source>& Sources() {
   static const auto* const kSources = new std::vector<Source>{
-      {{"fusion"}, [](const SuiteTarget& t) { return FusionJobs(t.device, t.arithmetic); }},
+      {{"fusion"}, [](const SuiteTarget& t) { return FusionJobs(t.maker(), t.arithmetic); }},
       {{"abi", "memory", "negative", "determinism"},
        [](const SuiteTarget& t) {
+         // A peer has no plugin whose tables could be tested.
+         if (!t.peer.empty()) return std::vector<Job>();
          return ContractJobs({t.library, t.index, {}, t.operators});
        }},
   };
@@ -67,6 +70,11 @@ BuiltCase BuildFusion(const std::string& id) {
 }
 
 }  // namespace
+
+TargetMaker SuiteTarget::maker() const {
+  if (!peer.empty()) return [peer = peer] { return PeerTarget(peer); };
+  return [device = device] { return DeviceTarget(device); };
+}
 
 std::span<const CaseKind> CaseKinds() { return kKinds; }
 
@@ -115,7 +123,7 @@ std::vector<Job> GeneratedJobs(const std::vector<Case>& cases, const SuiteTarget
   std::vector<Job> jobs;
   for (const Case& c : cases)
     jobs.push_back({c.id, "generated", c.op->Label(), [&c, target] {
-                      const auto device = DeviceTarget(target.device);
+                      const auto device = target.maker()();
                       return RunCase(c, *device, target.arithmetic);
                     }});
   return jobs;

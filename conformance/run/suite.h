@@ -12,17 +12,20 @@
 #include "conformance/case/case.h"
 #include "conformance/run/job.h"
 #include "conformance/run/profile.h"
+#include "conformance/run/target.h"
 
 namespace braid::conformance {
 
 // What jobs need to know of the device that they test.
 struct SuiteTarget {
   std::string device;       // as graph_options.devices: "acme:0"
+  std::string peer;         // a peer (peer/peer.h) instead of a device; "": none
   std::string library;      // of its plugin, the file
   uint32_t index = 0;       // of the device in its plugin's list
   uint32_t arithmetic = 0;  // BRAID_ARITH_* that it declares
   Level level = Level::kDefault;
   std::vector<std::string> operators;  // LabelsOf the profile
+  TargetMaker maker() const;
 };
 
 struct CaseKind {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a case runs on: a device of this machine, through graph.h, and nothing else beside it.
+// What a case runs on: a device of this machine, through graph.h, and nothing else beside it; or another
+// runtime (peer/peer.h).
 #ifndef BRAID_CONFORMANCE_RUN_TARGET_H_
 #define BRAID_CONFORMANCE_RUN_TARGET_H_
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -23,12 +25,20 @@ class TargetError : public std::runtime_error {
   graph_status status_;
 };
 
+// What ran the case ended over it.
+class TargetCrash : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class Target {
  public:
   virtual ~Target() = default;
-  // The outputs of every run of the case, in order. Throws TargetError.
+  // The outputs of every run of the case, in order. Throws TargetError and TargetCrash.
   virtual std::vector<std::vector<Value>> Run(const BuiltCase& built) = 0;
 };
+
+using TargetMaker = std::function<std::unique_ptr<Target>()>;
 
 // `devices` as graph_options.devices.
 std::unique_ptr<Target> DeviceTarget(const std::string& devices);

@@ -100,7 +100,7 @@ std::vector<fs::path> FindCases(const std::vector<std::string>& dirs, const std:
 
 namespace {
 
-Outcome RunSets(const Job& job, const LoadOptions& given, const Tolerance& wanted) {
+Outcome RunSets(const Job& job, const LoadOptions& given, const Tolerance& wanted, const SetRunner& run) {
   try {
     LoadOptions load = given;
     load.placement = job.placement;
@@ -111,7 +111,7 @@ Outcome RunSets(const Job& job, const LoadOptions& given, const Tolerance& wante
       const fs::path set = job.folder / fmt::format("test_data_set_{}", sets);
       const std::vector<HostData> want = ReadSet(set, "output", graph.outputs());
       if (want.empty()) return {Outcome::kFailed, set.string() + ": has no output_0.pb"};
-      const std::vector<HostData> got = graph.Run(ReadSet(set, "input", graph.inputs()));
+      const std::vector<HostData> got = run(graph, ReadSet(set, "input", graph.inputs()));
       for (size_t i = 0; i < want.size(); ++i) {
         double rtol = *tolerance.rtol;
         if (!wanted.rtol.has_value() && want[i].type == GRAPH_BFLOAT16) rtol = std::max(rtol, kBfloat16Rtol);
@@ -134,13 +134,20 @@ Outcome RunSets(const Job& job, const LoadOptions& given, const Tolerance& wante
 Outcome RunCase(const Job& job, const LoadOptions& load, const Tolerance& tolerance) {
   static const bool checked = std::getenv("BRAID_CHECK") != nullptr;
   const uint64_t before = checked ? Violations() : 0;
-  Outcome outcome = RunSets(job, load, tolerance);
+  const auto run = [](LoadedGraph& graph, const std::vector<HostData>& inputs) { return graph.Run(inputs); };
+  Outcome outcome = RunSets(job, load, tolerance, run);
   outcome.violations = checked ? Violations() - before : 0;
   if (outcome.violations == 0) return outcome;
   outcome.kind = Outcome::kFailed;
   outcome.text = fmt::format("{} breaches of the ABI's rules (told on standard error){}{}",
                              outcome.violations, outcome.text.empty() ? "" : "; ", outcome.text);
   return outcome;
+}
+
+Outcome RunCaseElsewhere(const Job& job, const Tolerance& tolerance, const SetRunner& run) {
+  LoadOptions load;
+  load.device = "reference";
+  return RunSets(job, load, tolerance, run);
 }
 
 KnownFailures KnownFailures::Read(const std::string& path) {

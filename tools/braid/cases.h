@@ -6,6 +6,7 @@
 #define BRAID_TOOLS_BRAID_CASES_H_
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,6 +43,12 @@ std::vector<std::filesystem::path> FindCases(const std::vector<std::string>& dir
 // Runs every data set and compares; a case that the devices cannot run is skipped with their reason. One that
 // broke a rule of the ABI has failed, whatever its results.
 Outcome RunCase(const Job& job, const LoadOptions& load, const Tolerance& tolerance);
+
+// The same with another runtime, which gives the outputs for one data set; the model is loaded beside it only
+// to tell what its files hold. The runtime throws RunError, and what else it throws fails the case.
+using SetRunner =
+    std::function<std::vector<HostData>(LoadedGraph& declared, const std::vector<HostData>& inputs)>;
+Outcome RunCaseElsewhere(const Job& job, const Tolerance& tolerance, const SetRunner& run);
 
 // Cases that are known to fail: one a line, "NAME  # reason"; empty lines and lines of a comment alone are
 // passed over. "?NAME": its result is random, so that it may pass too.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "conformance/peer/peer.h"
 #include "conformance/report/certify.h"
 #include "conformance/report/report.h"
 #include "conformance/report/resume.h"
@@ -36,7 +37,8 @@ using conformance::Result;
 constexpr double kLoadSeconds = 120;
 
 struct Options {
-  std::string plugin, device, level = "default", profile = "all", shard, resume, waivers, out, known, certify;
+  std::string plugin, device, peer, level = "default", profile = "all", shard, resume, waivers, out, known,
+                                    certify;
   std::vector<std::string> filters, kinds, cases;
   double timeout = 60;
   int jobs = 0;
@@ -92,10 +94,7 @@ class Suite {
     ReadFiles();
     std::string id;
     if (!options_.plugin.empty()) id = conformance::UseOnly(conformance::FindManifest(options_.plugin));
-    const conformance::Machine machine = conformance::Probe(kLoadSeconds);
-    const std::string device = options_.device.empty() && id.empty() ? "reference" : options_.device;
-    const std::vector<DeviceIdentity> devices = DevicesOf(machine, id, device);
-    report_.plugin = conformance::PluginOf(machine, devices[0]);
+    const std::vector<DeviceIdentity> devices = options_.peer.empty() ? TestedDevices(id) : TestedPeer();
     report_.suite = graph_version();
     report_.level = options_.level;
     report_.profile = options_.profile;
@@ -113,6 +112,26 @@ class Suite {
   }
 
  private:
+  std::vector<DeviceIdentity> TestedDevices(const std::string& plugin) {
+    const conformance::Machine machine = conformance::Probe(kLoadSeconds);
+    const std::string device = options_.device.empty() && plugin.empty() ? "reference" : options_.device;
+    const std::vector<DeviceIdentity> devices = DevicesOf(machine, plugin, device);
+    report_.plugin = conformance::PluginOf(machine, devices[0]);
+    return devices;
+  }
+
+  // In the form of a plugin with one device, for reports and waivers.
+  std::vector<DeviceIdentity> TestedPeer() {
+    try {
+      const conformance::PeerIdentity peer = conformance::ProbePeer(options_.peer);
+      report_.plugin.id = report_.plugin.vendor = options_.peer;
+      report_.plugin.version = peer.version;
+      return {{options_.peer, peer.kind, peer.name, peer.version, 0}};
+    } catch (const std::runtime_error& e) {
+      throw UsageError(e.what());
+    }
+  }
+
   template <class... Args>
   void Note(fmt::format_string<Args...> text, Args&&... args) {
     report_.notes.push_back(fmt::format(text, std::forward<Args>(args)...));
@@ -120,6 +139,8 @@ class Suite {
 
   // All that can be wrong with what was asked for is told before anything runs.
   void ReadFiles() {
+    if (!options_.certify.empty() && !options_.peer.empty())
+      throw UsageError("--certify is for plugins: a peer has no manifest");
     if (!options_.certify.empty() && !selection_.complete())
       throw UsageError("--certify needs all cases: it goes with no --filter, --kind or --shard");
     if (!options_.waivers.empty())
@@ -135,6 +156,7 @@ class Suite {
   std::vector<conformance::Job> JobsOf(const DeviceIdentity& device) const {
     conformance::SuiteTarget target;
     target.device = device.id;
+    target.peer = options_.peer;
     target.library = report_.plugin.library;
     const size_t colon = device.id.rfind(':');
     target.index =
@@ -146,7 +168,7 @@ class Suite {
     const auto add = [&](std::vector<conformance::Job> more) {
       std::move(more.begin(), more.end(), std::back_inserter(jobs));
     };
-    if (selection_.WantsKind("official")) add(OfficialJobs(options_.cases, known_, selection_, device.id));
+    if (selection_.WantsKind("official")) add(OfficialJobs(options_.cases, known_, selection_, target));
     add(conformance::OtherJobs(target, selection_));
     return jobs;
   }
@@ -286,6 +308,12 @@ void AddOptions(CLI::App& app, Options* o) {
   app.add_option(
       "--device", o->device,
       "the device to test, or a plugin for all of its devices; without --plugin by default reference");
+  const std::vector<std::string> peers(conformance::Peers().begin(), conformance::Peers().end());
+  app.add_option("--peer", o->peer,
+                 "another runtime to test instead of a device, with the cases that have a model; it runs in "
+                 "$BRAID_PEER_PYTHON, else python3")
+      ->check(CLI::IsMember(peers))
+      ->excludes("--plugin", "--device");
   app.add_option("--level", o->level, "smoke, default or full")
       ->check(CLI::IsMember({"smoke", "default", "full"}))
       ->capture_default_str();

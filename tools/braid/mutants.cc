@@ -101,7 +101,8 @@ std::vector<conformance::OtherCase> OfficialCases(const std::string& folder) {
 
 // The suite's cases that are not generated.
 std::vector<conformance::Job> OtherJobs(const std::string& device, const fs::path& folder) {
-  std::vector<conformance::Job> jobs = conformance::FusionJobs(device, 0);
+  std::vector<conformance::Job> jobs =
+      conformance::FusionJobs([device] { return conformance::DeviceTarget(device); }, 0);
   conformance::PluginUnderTest subject;
   subject.library = (folder / "libbraid_mutant.so").string();
   // A few operators stand for all: what these cases find lies in the plugin, not in its operators.

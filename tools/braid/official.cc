@@ -31,8 +31,46 @@ conformance::Outcome OutcomeOf(const Outcome& found, const Outcome& judged) {
   return judged.kind == Outcome::kSkipped ? conformance::Outcome::kWaived : conformance::Outcome::kStale;
 }
 
-Result Run(const Job& job, const LoadOptions& load, const KnownFailures* known) {
-  const Outcome found = RunCase(job, load, known != nullptr ? known->ToleranceOf(job, {}) : Tolerance());
+HostData HostOf(const conformance::Value& value, const std::string& name) {
+  conformance::Lent lent;
+  return CopyOf(lent.Lend(value, name));
+}
+
+// The outputs of one data set from what is no device of Braid's.
+std::vector<HostData> RunOn(conformance::Target& target, const std::string& model, LoadedGraph& declared,
+                            const std::vector<HostData>& inputs) {
+  conformance::BuiltCase built;
+  built.model = model;
+  built.runs.emplace_back();
+  std::vector<std::unique_ptr<std::vector<graph_tensor>>> items;
+  for (const HostData& input : inputs)
+    built.runs[0].push_back({input.name, conformance::Copy(Borrow(input, items))});
+  for (const graph_value_info& info : declared.outputs()) built.outputs.emplace_back(info.name);
+  std::vector<HostData> outputs;
+  const auto results = target.Run(built);
+  for (size_t i = 0; i < built.outputs.size(); ++i)
+    outputs.push_back(HostOf(results[0][i], built.outputs[i]));
+  return outputs;
+}
+
+Outcome RunOnPeer(const Job& job, const conformance::SuiteTarget& target, const Tolerance& tolerance) {
+  const std::string model = ReadFile((job.folder / "model.onnx").string());
+  const auto peer = target.maker()();
+  return RunCaseElsewhere(job, tolerance, [&](LoadedGraph& declared, const std::vector<HostData>& inputs) {
+    try {
+      return RunOn(*peer, model, declared, inputs);
+    } catch (const conformance::TargetError& e) {
+      throw RunError(e.status(), e.what());
+    }
+  });
+}
+
+Result Run(const Job& job, const conformance::SuiteTarget& target, const KnownFailures* known) {
+  const Tolerance tolerance = known != nullptr ? known->ToleranceOf(job, {}) : Tolerance();
+  LoadOptions load;
+  load.device = target.device;
+  const Outcome found =
+      target.peer.empty() ? RunCase(job, load, tolerance) : RunOnPeer(job, target, tolerance);
   const Outcome judged = known != nullptr ? known->Judge(job, found) : found;
   Result result;
   result.outcome = OutcomeOf(found, judged);
@@ -46,9 +84,7 @@ Result Run(const Job& job, const LoadOptions& load, const KnownFailures* known) 
 std::vector<conformance::Job> OfficialJobs(const std::vector<std::string>& dirs,
                                            const std::shared_ptr<const KnownFailures>& known,
                                            const conformance::Selection& selection,
-                                           const std::string& device) {
-  LoadOptions load;
-  load.device = device;
+                                           const conformance::SuiteTarget& target) {
   std::vector<conformance::Job> jobs;
   std::set<std::string> ids;
   for (const std::string& dir : dirs) {
@@ -65,7 +101,7 @@ std::vector<conformance::Job> OfficialJobs(const std::vector<std::string>& dirs,
       if (!selection.Wants(id) || !IsOf(*selection.profile, folder)) continue;
       const Job job = {folder, folder.filename().string(), ""};
       jobs.push_back({id, "official", folder.parent_path().filename().string(),
-                      [job, load, known] { return Run(job, load, known.get()); }});
+                      [job, target, known] { return Run(job, target, known.get()); }});
     }
   }
   return jobs;

@@ -18,7 +18,7 @@ namespace braid::cli {
 std::vector<conformance::Job> OfficialJobs(const std::vector<std::string>& dirs,
                                            const std::shared_ptr<const KnownFailures>& known,
                                            const conformance::Selection& selection,
-                                           const std::string& device);
+                                           const conformance::SuiteTarget& target);
 
 }  // namespace braid::cli
 
