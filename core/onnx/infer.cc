@@ -2,6 +2,7 @@
 #include "core/onnx/infer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -55,6 +56,11 @@ void ForEachDim(TypeProto* type, const Visit& visit) {
   }
 }
 
+bool IsWhole(const TensorShapeProto& values) {
+  return std::all_of(values.dim().begin(), values.dim().end(),
+                     [](const TensorShapeProto::Dimension& d) { return d.has_dim_value(); });
+}
+
 void ForgetDim(TypeProto* type, int dim) {
   if (type->tensor_type().shape().dim_size() > dim)
     type->mutable_tensor_type()->mutable_shape()->mutable_dim(dim)->Clear();
@@ -78,7 +84,7 @@ class Inferencer {
   absl::Status Finish(const ScopeNode& node, size_t output, TypeProto inferred);
   TypeProto Declared(TypeProto type) const;
   void Propagate(const ScopeNode& node);
-  bool StepIsHuge(const ScopeNode& node) const;
+  bool MayPropagate(const ScopeNode& node) const;
   void Evaluate(const ScopeNode& node);
 
   const Scope& scope_;
@@ -149,7 +155,8 @@ class NodeContext : public pb::InferenceContext {
   const TensorShapeProto* getSymbolicInput(size_t i) const override {
     if (!hasInput(i)) return nullptr;
     auto found = run_.partial_.find(node_.inputs[i]);
-    return found == run_.partial_.end() ? nullptr : &found->second;
+    const TensorShapeProto* data = found == run_.partial_.end() ? nullptr : &found->second;
+    return i == 3 && node_.proto.op_type() == "Resize" && node_.proto.domain().empty() ? SizesOf(data) : data;
   }
   std::string getDisplayName() const override { return run_.scope_.LabelOf(node_); }
   pb::GraphInferencer* getGraphAttributeInferencer(const std::string& name) override;
@@ -192,10 +199,33 @@ class NodeContext : public pb::InferenceContext {
   }
 
   Inferencer& run_;
+  // Resize's inference function takes sizes whose number is not known for none, and one that is not known for
+  // 0 where the aspect ratio is kept. It sees as many as there are axes, all unknown.
+  const TensorShapeProto* SizesOf(const TensorShapeProto* data) const {
+    const pb::AttributeProto* policy = node_.attribute("keep_aspect_ratio_policy");
+    if (data != nullptr && (policy == nullptr || policy->s() == "stretch" || IsWhole(*data))) return data;
+    const TypeProto *x = getInputType(0), *sizes = getInputType(3);
+    if (x == nullptr || !x->tensor_type().has_shape()) return data;
+    const pb::AttributeProto* axes = node_.attribute("axes");
+    int n =
+        axes != nullptr && axes->ints_size() > 0 ? axes->ints_size() : x->tensor_type().shape().dim_size();
+    if (data != nullptr) {
+      n = data->dim_size();
+    } else if (sizes != nullptr && sizes->tensor_type().has_shape() &&
+               (sizes->tensor_type().shape().dim_size() != 1 ||
+                sizes->tensor_type().shape().dim(0).has_dim_value())) {
+      return nullptr;
+    }
+    sizes_.clear_dim();
+    for (int i = 0; i < n; ++i) sizes_.add_dim();
+    return &sizes_;
+  }
+
   NodeId index_;
   const ScopeNode& node_;
   std::vector<TypeProto> outputs_;
   mutable std::map<size_t, TypeProto> scalar_types_;
+  mutable TensorShapeProto sizes_;
   mutable std::map<size_t, pb::TensorProto> scalar_data_;
   mutable pb::TensorProto wide_data_;
   std::map<std::string, std::unique_ptr<BodyInferencer>> inferencers_;
@@ -257,6 +287,18 @@ class PropagationContext : public pb::DataPropagationContext {
   }
   const TensorShapeProto* getInputData(size_t i) override {
     if (i >= node_.inputs.size() || node_.inputs[i] == kNone) return nullptr;
+    const TensorShapeProto* data = Elements(i);
+    // Slice takes a start, end or axis that is not known for 0.
+    if (data != nullptr && i > 0 && node_.proto.op_type() == "Slice" && !IsWhole(*data)) return nullptr;
+    return data;
+  }
+  void addOutputData(size_t i, TensorShapeProto&& shape) override {
+    if (i < node_.outputs.size() && node_.outputs[i] != kNone)
+      run_.partial_[node_.outputs[i]] = std::move(shape);
+  }
+
+ private:
+  const TensorShapeProto* Elements(size_t i) {
     const ValueId id = node_.inputs[i];
     if (auto found = run_.partial_.find(id); found != run_.partial_.end()) return &found->second;
     std::vector<int64_t> values;
@@ -274,12 +316,6 @@ class PropagationContext : public pb::DataPropagationContext {
     for (int64_t d = 0; d < length.dim_value(); ++d) shape.add_dim();
     return &run_.partial_.emplace(id, std::move(shape)).first->second;
   }
-  void addOutputData(size_t i, TensorShapeProto&& shape) override {
-    if (i < node_.outputs.size() && node_.outputs[i] != kNone)
-      run_.partial_[node_.outputs[i]] = std::move(shape);
-  }
-
- private:
   static const TypeProto& kUnknown() {
     static const TypeProto& unknown = *new TypeProto();
     return unknown;
@@ -491,18 +527,32 @@ absl::Status Inferencer::Finish(const ScopeNode& node, size_t output, TypeProto 
   return absl::OkStatus();
 }
 
-// Slice's propagation adds the step to a position until it has passed the end, in 64 bits: it must not wrap
-// around.
-bool Inferencer::StepIsHuge(const ScopeNode& node) const {
-  constexpr int64_t kHuge = int64_t{1} << 32;
+// Whether ONNX's propagation is right for the values of a node.
+bool Inferencer::MayPropagate(const ScopeNode& node) const {
+  if (!node.schema->has_data_propagation_function()) return false;
+  const std::string& op = node.proto.op_type();
+  if (op == "Shape" || op == "Size" || op == "Squeeze" || op == "Unsqueeze" || op == "Concat") return true;
+  // It passes on what a narrower type would have cut.
+  if (op == "Cast") {
+    const pb::AttributeProto* to = node.attribute("to");
+    return to != nullptr && (to->i() == pb::TensorProto::INT64 || to->i() == pb::TensorProto::INT32 ||
+                             to->i() == pb::TensorProto::FLOAT || to->i() == pb::TensorProto::DOUBLE);
+  }
+  // The others take every value for a list.
+  for (const ValueId id : node.inputs) {
+    if (id == kNone) continue;
+    const TypeProto& type = out_->types[id];
+    if (!type.tensor_type().has_shape() || type.tensor_type().shape().dim_size() > 1) return false;
+  }
+  // Slice adds the step to a position, of 32 bits, until it has passed the end.
   std::vector<int64_t> steps;
-  return node.proto.op_type() == "Slice" && node.inputs.size() > 4 && node.inputs[4] != kNone &&
-         out_->known[node.inputs[4]] != nullptr && IntegersOf(*out_->known[node.inputs[4]], &steps) &&
-         std::any_of(steps.begin(), steps.end(), [](int64_t step) { return step > kHuge || step < -kHuge; });
+  return op != "Slice" || node.inputs.size() < 5 || node.inputs[4] == kNone ||
+         out_->known[node.inputs[4]] == nullptr || !IntegersOf(*out_->known[node.inputs[4]], &steps) ||
+         std::all_of(steps.begin(), steps.end(), [](int64_t step) { return std::abs(step / 2) < 1 << 29; });
 }
 
 void Inferencer::Propagate(const ScopeNode& node) {
-  if (!node.schema->has_data_propagation_function() || StepIsHuge(node)) return;
+  if (!MayPropagate(node)) return;
   // What the propagation cannot do is no error: the value stays unknown.
   Guard([&] {
     PropagationContext context(this, node);
@@ -541,14 +591,10 @@ void Inferencer::Evaluate(const ScopeNode& node) {
     const TensorShapeProto& values = found->second;
     pb::TensorProto known;
     known.set_data_type(pb::TensorProto::INT64);
-    bool whole = true;
-    for (const auto& d : values.dim()) {
-      whole &= d.has_dim_value();
-      known.add_int64_data(d.dim_value());
-    }
+    for (const auto& d : values.dim()) known.add_int64_data(d.dim_value());
     if (type.shape().dim_size() == 1) known.add_dims(values.dim_size());
-    whole &= type.shape().dim_size() == 1 || values.dim_size() == 1;
-    if (whole) out_->known[id] = std::make_shared<const pb::TensorProto>(std::move(known));
+    if (IsWhole(values) && (type.shape().dim_size() == 1 || values.dim_size() == 1))
+      out_->known[id] = std::make_shared<const pb::TensorProto>(std::move(known));
   }
 }
 

@@ -90,6 +90,71 @@ TEST(Infer, ConstantsAreFolded) {
       "4,4");
 }
 
+TEST(Infer, ValuesThatAreKnownInPart) {
+  // Each node's `s` is a shape made from one that is known, and from elements that are not.
+  const auto extents = [](const std::string& nodes) {
+    return ExtentsIn(
+        "g (float[2,3,4] x, float[N,3,4] z, int64[1] u, int64 k, int64[1] v) => (float[] y) <int64[1] o = "
+        "{0}, int64[1] one = {1}, int64[1] three = {3}> { sh = Shape(x) sz = Shape(z) " +
+            nodes + " y = ConstantOfShape(s) }",
+        "y");
+  };
+  EXPECT_EQ(extents("s = Slice(sh, o, three, o)"), "2,3,4");
+  EXPECT_EQ(extents("s = Slice(sz, o, three, o)"), "N,3,4");
+  EXPECT_EQ(extents("s = Slice(sh, u, three, o)"), "none");
+  EXPECT_EQ(extents("s = Slice(sh, u, three)"), "none");
+  EXPECT_EQ(extents("s = Slice(sh, o, u, o)"), "none");
+  EXPECT_EQ(extents("s = Slice(sh, u, v, o)"), "none");
+  EXPECT_EQ(extents("s = Slice(sh, o, three, u)"), "none");
+  EXPECT_EQ(extents("s = Slice(sh, o, three, o, u)"), "none");
+  // N is no number yet, either.
+  EXPECT_EQ(extents("n = Slice(sz, o, one, o) s = Slice(sh, n, three, o)"), "none");
+  EXPECT_EQ(extents("s = Gather(sh, u)"), "?");
+  EXPECT_EQ(extents("g0 = Gather(sh, k) s = Unsqueeze(g0, o)"), "?");
+  EXPECT_EQ(extents("s = Concat <axis = 0> (u, sh)"), "?,2,3,4");
+  EXPECT_EQ(extents("s = Add(sz, u)"), "?,?,?");
+  EXPECT_EQ(extents("s = Mul(sz, one)"), "?,3,4");
+  EXPECT_EQ(extents("s = Sub(sz, one)"), "?,2,3");
+  EXPECT_EQ(extents("s = Div(sz, one)"), "?,?,?");
+  EXPECT_EQ(extents("i = Cast <to = 6> (sz) s = Cast <to = 7> (i)"), "N,3,4");
+  // Of 3 and 4 a truth value makes 1.
+  EXPECT_EQ(extents("b = Cast <to = 9> (sz) s = Cast <to = 7> (b)"), "?,?,?");
+  // [[N, 3, 4]]: its first row has three, not one.
+  EXPECT_EQ(extents("r = Unsqueeze(sz, o) s = Gather(r, k)"), "?,?,?");
+  EXPECT_EQ(extents("r = Unsqueeze(sz, o) q = Add(r, one) s = Squeeze(q, o)"), "?,?,?");
+  EXPECT_EQ(extents("r = Unsqueeze(sz, o) q = Slice(r, o, one) s = Squeeze(q, o)"), "?,?,?");
+  EXPECT_EQ(extents("n = Size(sz) s = Unsqueeze(n, o)"), "3");
+}
+
+TEST(Infer, SizesOfResizeWhoseNumberIsNotKnown) {
+  const auto extents = [](const std::string& sizes, const std::string& node) {
+    return ExtentsIn(
+        "g (float[1,2,3,4] x, int64" + sizes + " s, float[1,2,H,8] like) => (float[] y) { " + node + " }",
+        "y");
+  };
+  EXPECT_EQ(extents("[4]", "y = Resize(x, , , s)"), "?,?,?,?");
+  EXPECT_EQ(extents("[n]", "y = Resize(x, , , s)"), "?,?,?,?");
+  EXPECT_EQ(extents("[n]", "y = Resize <axes = [2, 3]> (x, , , s)"), "1,2,?,?");
+  EXPECT_EQ(extents("[n]", "y = Resize <keep_aspect_ratio_policy = \"not_larger\"> (x, , , s)"), "?,?,?,?");
+  EXPECT_THAT(extents("[3]", "y = Resize(x, , , s)"), HasSubstr("(3) must be same as rank"));
+  EXPECT_EQ(extents("[n]", "t = Shape(like) y = Resize(x, , , t)"), "1,2,?,8");
+  // What H is decides the scale: an unknown one is no 0.
+  EXPECT_EQ(extents("[n]",
+                    "t = Shape <start = 2> (like) y = Resize <axes = [2, 3], keep_aspect_ratio_policy = "
+                    "\"not_smaller\"> (x, , , t)"),
+            "1,2,?,?");
+}
+
+TEST(Infer, SlicesOfShapesByStepsBeyond32BitsEnd) {
+  for (const char* step : {"2147483648", "4294967296", "-2147483648", "-4294967296", "-9223372036854775808"})
+    EXPECT_EQ(ExtentsIn(absl::StrCat("g (float[2,3,N] x) => (int64[K] s) <int64[1] o = {0}, int64[1] e = "
+                                     "{3}, int64[1] t = {",
+                                     step, "}> { sh = Shape(x) s = Slice(sh, o, e, o, t) }"),
+                        "s"),
+              step[0] == '-' ? "0" : "1")
+        << step;
+}
+
 TEST(Infer, AxesOfPadMayBeOf32Bits) {
   for (const char* axes : {"int64[1] a = {1}", "int32[1] a = {1}"})
     EXPECT_EQ(ExtentsIn(absl::StrCat("g (float[5,6] x) => (float[A,B] y) <int64[2] p = {1, 2}, ", axes,
