@@ -105,6 +105,7 @@ class PluginLayer {
   virtual ~PluginLayer() = default;
   virtual const braid_plugin* table() = 0;
   virtual uint64_t violations() const { return 0; }
+  virtual std::string state() const { return ""; }  // for people; "" where there is nothing to tell
 };
 
 // A plugin that answered braid_plugin_query. Its library stays loaded until the process ends; shutdown is
@@ -134,6 +135,9 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
   // "vendor 1.2", "id 0.1.0 (vendor)": for people.
   std::string description() const;
   bool isolated() const { return isolated_; }
+  // How its process is: "in quarantine for 29 s more, since ..."; "" where it has none.
+  std::string isolation() const { return isolated_ ? layer_->state() : ""; }
+  const std::string& library() const { return origin_; }
   // Our copy: slots that an older plugin does not have are null. Not what the plugin's own functions take.
   const braid_plugin& table() const { return plugin_fns_; }
   const void* Extension(const char* id) const;

@@ -251,6 +251,8 @@ CacheScope::CacheScope(const std::optional<std::string>& folder) : outer_(scoped
 
 CacheScope::~CacheScope() { scoped_folder = outer_; }
 
+const std::string* CacheScope::Folder() { return scoped_folder; }
+
 struct HostTable::Copy {
   std::unique_ptr<checked::PrivateMemory> memory;
   std::shared_ptr<const Constant> original;

@@ -41,6 +41,8 @@ class CacheScope {
   ~CacheScope();
   CacheScope(const CacheScope&) = delete;
   CacheScope& operator=(const CacheScope&) = delete;
+  // Of the innermost scope of this thread that has one, or null.
+  static const std::string* Folder();
 
  private:
   const std::string* const outer_;

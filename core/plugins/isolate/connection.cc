@@ -2,6 +2,7 @@
 #include "core/plugins/isolate/connection.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "core/plugins/error_sink.h"
 #include "core/plugins/host.h"
+#include "core/plugins/isolate/slots.h"
 #include "core/plugins/status.h"
 #include "core/plugins/view.h"
 
@@ -25,22 +26,12 @@ extern char** environ;
 namespace braid::isolate {
 namespace {
 
-constexpr uint64_t kDefaultDeadlineMs = 120'000;
-constexpr uint64_t kCompileDeadlineMs = 1'800'000;
-constexpr uint64_t kGraceNs =
-    1'000'000'000;  // beyond a run's own deadline, for the plugin to notice it first
+// Beyond a call's or run's own deadline, for the plugin to notice it first; and for a run that was cancelled.
+constexpr uint64_t kGraceNs = 1'000'000'000;
+constexpr uint64_t kCancelGraceNs = 10'000'000'000;
 constexpr int kPollMs = 100;
 constexpr uint64_t kSmallestBlock = 64 << 10;
 constexpr size_t kPoolBlocks = 64;
-
-// BRAID_ISOLATE_DEADLINE_MS: of every call and run; 0 if it is not set.
-uint64_t SetDeadlineMs() {
-  const char* text = secure_getenv("BRAID_ISOLATE_DEADLINE_MS");
-  if (text == nullptr) return 0;
-  uint64_t ms = 0;
-  std::from_chars(text, text + std::strlen(text), ms);
-  return ms;
-}
 
 // libexec/braid-plugin-host beside the folder of libbraid, or one further up (lib/x86_64-linux-gnu).
 absl::StatusOr<std::string> HostProgram() {
@@ -64,29 +55,43 @@ absl::StatusOr<std::string> HostProgram() {
 
 }  // namespace
 
+Traffic& AllTraffic() {
+  static Traffic traffic;
+  return traffic;
+}
+
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Start(const std::string& library,
-                                                              const std::string& cache_dir) {
+                                                              const std::string& cache_dir, OnLost on_lost) {
   auto program = HostProgram();
   if (!program.ok()) return program.status();
+  auto board = HostBoard::Create();
+  if (!board.ok()) return board.status();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return absl::ResourceExhaustedError("isolation: no socket is to be had");
+  // Above the numbers that the child finds them at, so that neither overwrites the other.
+  const int child_end = fcntl(ends[1], F_DUPFD_CLOEXEC, 5),
+            child_board = fcntl((*board)->fd(), F_DUPFD_CLOEXEC, 5);
+  close(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
+  posix_spawn_file_actions_adddup2(&actions, child_end, 3);
+  posix_spawn_file_actions_adddup2(&actions, child_board, 4);
   const char* arguments[] = {program->c_str(), library.c_str(), cache_dir.c_str(), nullptr};
   pid_t pid = -1;
   const int error =
       posix_spawn(&pid, program->c_str(), &actions, nullptr, const_cast<char**>(arguments), environ);
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
+  close(child_end);
+  close(child_board);
   if (error != 0) {
     close(ends[0]);
     return absl::ResourceExhaustedError(
         absl::StrCat("isolation: ", *program, " cannot be started: ", std::strerror(error)));
   }
   const std::string name = library.substr(library.rfind('/') + 1);
-  std::shared_ptr<Connection> connection(new Connection(ends[0], pid, name));
+  std::shared_ptr<Connection> connection(
+      new Connection(ends[0], pid, name, *std::move(board), std::move(on_lost)));
   connection->reader_ = std::thread([c = connection.get()] { c->Read(); });
   return connection;
 }
@@ -95,6 +100,16 @@ Connection::~Connection() {
   closing_.store(true);
   channel_.Shut();
   if (reader_.joinable()) reader_.join();
+}
+
+std::string Connection::why_lost() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return why_lost_;
+}
+
+void Connection::set_name(const std::string& id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  name_ = absl::StrCat(id, " (", name_, ")");
 }
 
 void Connection::Read() {
@@ -139,12 +154,33 @@ void Connection::Read() {
     why = WIFSIGNALED(status)
               ? absl::StrCat("was ended by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")")
               : absl::StrCat("ended with status ", WEXITSTATUS(status));
+    why += Place();
   }
-  Lose(absl::StrCat("the process of the plugin ", name_, " ", why));
+  std::string name;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    name = name_;
+  }
+  Lose(absl::StrCat("the process of the plugin ", name, " ", why));
+}
+
+std::string Connection::Place() {
+  const BoardLayout& board = board_->layout();
+  if (board.crashed.load() != 0 && board.crash_op.load() == 0) return " in a thread of the plugin's own";
+  for (const auto* op : {&board.crash_op, &board.worker_op, &board.main_op})
+    if (const char* slot = SlotName(static_cast<Op>(op->load())); *slot != '\0')
+      return absl::StrCat(" in ", slot);
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [id, call] : calls_)
+    if (const char* slot = SlotName(call->op); *slot != '\0') return absl::StrCat(" in ", slot);
+  return "";
 }
 
 void Connection::Lose(const std::string& why) {
-  if (!closing_.load()) HostLog(BRAID_LOG_WARNING, "", why);
+  if (!closing_.load()) {
+    HostLog(BRAID_LOG_WARNING, "", why);
+    on_lost_(why);
+  }
   std::vector<std::shared_ptr<RemoteFence>> fences;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -160,28 +196,46 @@ void Connection::Lose(const std::string& why) {
     fences_.clear();
     answered_.notify_all();
   }
-  for (const auto& fence : fences) Complete(fence, BRAID_DEVICE_LOST, why, 0, 0);
+  for (const auto& fence : fences) {
+    // What had ended before the loss stays so.
+    if ((fence->word().load() & kDone) != 0) Settle(fence);
+    Complete(fence, BRAID_DEVICE_LOST, why, 0, 0);
+  }
 }
 
 std::string Connection::Overdue() {
   const uint64_t now = HostNow();
+  const auto late = [](const char* slot) {
+    return absl::StrCat("did not answer ", slot, " within its deadline, and was ended");
+  };
   std::lock_guard<std::mutex> lock(mutex_);
+  // Of several, the one that the others wait for.
+  const Waiting* first = nullptr;
   for (const auto& [id, call] : calls_)
-    if (now > call->deadline_ns) return "did not answer a call within its deadline, and was ended";
-  for (const auto& [id, fence] : fences_)
-    if (fence->deadline_ns != 0 && now > fence->deadline_ns)
-      return "did not end a run within its deadline, and was ended";
+    if (now > call->deadline_ns && (first == nullptr || call->deadline_ns < first->deadline_ns)) first = call;
+  if (first != nullptr) {
+    // A slot that gives no answer may be what keeps this one from being called.
+    const auto busy = static_cast<Op>(board_->layout().worker_op.load());
+    const bool behind = first->op == Op::kShutdown && busy != Op::kShutdown && *SlotName(busy) != '\0';
+    return late(SlotName(behind ? busy : first->op));
+  }
+  for (const auto& [id, fence] : fences_) {
+    const uint64_t deadline = fence->deadline_ns.load();
+    if (deadline == 0 || now <= deadline || (fence->word().load() & kDone) != 0) continue;
+    const auto busy = static_cast<Op>(board_->layout().worker_op.load());
+    const char* slot = SlotName(busy);
+    if (*slot != '\0') return late(slot);
+    return absl::StrCat("did not end a run (", SlotName(fence->op), ") within its deadline, and was ended");
+  }
   return "";
 }
 
 braid_status Connection::Call(Op op, const Writer& payload, std::string* result, const braid_graph* graph,
-                              uint64_t deadline_ns) {
+                              uint64_t deadline_ns, int fd) {
   Waiting waiting;
+  waiting.op = op;
   waiting.graph = graph;
-  const uint64_t set = SetDeadlineMs();
-  const bool slow = op == Op::kCompile || op == Op::kLoadBlob || op == Op::kQuery || op == Op::kEstimate;
-  const uint64_t ms = set != 0 ? set : slow ? kCompileDeadlineMs : kDefaultDeadlineMs;
-  waiting.deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : HostNow() + ms * 1'000'000;
+  waiting.deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : HostNow() + DeadlineNs(op);
   const uint64_t id = NewId();
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -191,8 +245,10 @@ braid_status Connection::Call(Op op, const Writer& payload, std::string* result,
     }
     calls_[id] = &waiting;
   }
-  // A failure to send is the end of the process, which the reader sees too.
-  const absl::Status sent = channel_.Send(op, id, payload.data());
+  AllTraffic().messages.fetch_add(1, std::memory_order_relaxed);
+  // A failure to send is the end of the process, which the reader sees too. Shutdown comes after all work.
+  const absl::Status sent =
+      op == Op::kShutdown ? Queue(op, id, payload.data()) : channel_.Send(op, id, payload.data(), fd);
   std::unique_lock<std::mutex> lock(mutex_);
   if (absl::IsResourceExhausted(sent)) {
     calls_.erase(id);
@@ -238,29 +294,119 @@ void Connection::OnConstant(const Message& message) {
     if (auto made = SharedBlock::Create(constant->bytes); made.ok()) block = *std::move(made);
   if (block == nullptr) return (void)channel_.Send(Op::kConstantIs, message.header.id);
   if (constant->bytes > 0) std::memcpy(block->data(), constant->data, constant->bytes);
+  AllTraffic().copied.fetch_add(constant->bytes, std::memory_order_relaxed);
   (void)channel_.Send(Op::kConstantIs, message.header.id, Writer().Put(constant->bytes).data(), block->fd());
 }
 
-void Connection::Start(Op op, const Writer& payload, const std::shared_ptr<RemoteFence>& fence) {
+absl::Status Connection::SendNumbered(Op op, uint64_t id, std::string_view payload, int fd) {
+  std::lock_guard<std::mutex> lock(numbered_mutex_);
+  numbered_.fetch_add(1);
+  return channel_.Send(op, id, payload, fd);
+}
+
+absl::Status Connection::Queue(Op op, uint64_t id, std::string_view payload) {
+  AllTraffic().messages.fetch_add(1, std::memory_order_relaxed);
+  RingHeader header;
+  header.header.op = static_cast<uint32_t>(op);
+  header.header.id = id;
+  if (payload.size() > HostBoard::kMaxPayload) {
+    header.header.bytes = UINT32_MAX;  // it comes over the socket
+    if (absl::Status sent = SendNumbered(Op::kPayload, id, payload); !sent.ok()) return sent;
+    payload = {};
+  } else {
+    header.header.bytes = static_cast<uint32_t>(payload.size());
+  }
+  header.after = numbered_.load();
+  while (!board_->Put(header, payload)) {
+    // It is behind with its work. If it does not go on, a deadline ends it.
+    if (lost_.load()) return absl::UnavailableError("isolation: the other process is gone");
+    usleep(50);
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<RemoteFence> Connection::NewFence(Op op, uint64_t deadline_ns) {
+  auto fence = std::make_shared<RemoteFence>();
+  fence->id = NewId();
+  fence->op = op;
+  fence->deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : HostNow() + DeadlineNs(op);
+  fence->board = board_;
+  fence->cell = board_->TakeCell();
+  return fence;
+}
+
+void Connection::Start(const Writer& payload, const std::shared_ptr<RemoteFence>& fence, uint64_t lane) {
   std::string why;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (lost_.load()) {
       why = why_lost_;
     } else {
-      if (const uint64_t ms = SetDeadlineMs(); ms != 0) fence->deadline_ns = HostNow() + ms * 1'000'000;
       fences_[fence->id] = fence;
+      newest_[lane] = fence;
     }
   }
   if (!why.empty()) return Complete(fence, BRAID_DEVICE_LOST, why, 0, 0);
-  if (const absl::Status sent = channel_.Send(op, fence->id, payload.data());
-      absl::IsResourceExhausted(sent)) {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      fences_.erase(fence->id);
-    }
+  if (const absl::Status sent = Queue(fence->op, fence->id, payload.data()); absl::IsResourceExhausted(sent))
     Complete(fence, BRAID_OUT_OF_MEMORY, sent.message(), 0, 0);
+}
+
+bool Connection::Idle(uint64_t lane) {
+  std::shared_ptr<RemoteFence> fence;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = newest_.find(lane);
+    if (found != newest_.end()) fence = found->second.lock();
   }
+  return fence == nullptr || Wait(fence, 0) != BRAID_PENDING;
+}
+
+braid_status Connection::Settle(const std::shared_ptr<RemoteFence>& fence) {
+  const braid_status status = fence->status.load(std::memory_order_acquire);
+  if (status != BRAID_PENDING) return status;
+  Complete(fence, BRAID_OK, "", 0, 0);
+  return fence->status.load(std::memory_order_acquire);
+}
+
+braid_status Connection::Wait(const std::shared_ptr<RemoteFence>& fence, uint64_t timeout_ns) {
+  std::atomic<uint32_t>& word = fence->word();
+  const auto done = [&] { return (word.load(std::memory_order_acquire) & kDone) != 0; };
+  if (done()) return Settle(fence);
+  if (timeout_ns == 0) return BRAID_PENDING;
+  const uint64_t start = HostNow();
+  if (SpinFor(done)) return Settle(fence);
+  for (;;) {
+    const uint64_t spent = HostNow() - start;
+    if (timeout_ns != UINT64_MAX && spent >= timeout_ns) return BRAID_PENDING;
+    const uint32_t before = word.fetch_or(kSleeping);
+    if ((before & kDone) != 0) return Settle(fence);
+    FutexWait(&word, before | kSleeping, timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spent);
+    if (done()) return Settle(fence);
+  }
+}
+
+void Connection::OnReady(const std::shared_ptr<RemoteFence>& fence,
+                         void(BRAID_CALL* callback)(void*, braid_status), void* argument) {
+  braid_status status;
+  {
+    std::lock_guard<std::mutex> lock(fence->mutex);
+    status = fence->status.load();
+    if (status == BRAID_PENDING) {
+      fence->callback = callback;
+      fence->argument = argument;
+    }
+  }
+  if (status != BRAID_PENDING) return callback(argument, status);
+  if ((fence->word().fetch_or(kWanted) & kDone) != 0) Settle(fence);
+}
+
+void Connection::Cancel(const std::shared_ptr<RemoteFence>& fence) {
+  if (Wait(fence, 0) != BRAID_PENDING) return;
+  const uint64_t last = HostNow() + kCancelGraceNs;
+  uint64_t deadline = fence->deadline_ns.load();
+  while (deadline > last && !fence->deadline_ns.compare_exchange_weak(deadline, last)) {
+  }
+  Tell(Op::kCancel, fence->id);
 }
 
 void Connection::OnEvent(const Message& message) {
@@ -276,35 +422,43 @@ void Connection::OnEvent(const Message& message) {
     if (found == fences_.end()) return;
     fence = found->second;
   }
-  // Pending until its bytes are where they belong: PendingRead must find it.
   Complete(fence, status, text, start, end);
-  std::lock_guard<std::mutex> lock(mutex_);
-  fences_.erase(message.header.id);
 }
 
 void Connection::Complete(const std::shared_ptr<RemoteFence>& fence, braid_status status,
                           std::string_view text, uint64_t start, uint64_t end) {
-  if (status == BRAID_OK && fence->read_to != nullptr && fence->read_bytes > 0)
-    std::memcpy(fence->read_to, fence->staging->data(), fence->read_bytes);
-  if (fence->staging != nullptr) GiveBack(std::move(fence->staging));
-  void(BRAID_CALL * callback)(void*, braid_status);
-  void* argument;
+  std::unique_ptr<SharedBlock> staging;
+  void(BRAID_CALL * callback)(void*, braid_status) = nullptr;
+  void* argument = nullptr;
   {
     std::lock_guard<std::mutex> lock(fence->mutex);
-    fence->status = status;
+    if (fence->status.load() != BRAID_PENDING) return;
+    // Pending until its bytes are where they belong: PendingRead must find it.
+    if (status == BRAID_OK && fence->read_to != nullptr && fence->read_bytes > 0)
+      std::memcpy(fence->read_to, fence->staging->data(), fence->read_bytes);
+    staging = std::move(fence->staging);
     fence->text = text;
     fence->start_ns = start;
     fence->end_ns = end;
-    callback = fence->callback;
+    callback = std::exchange(fence->callback, nullptr);
     argument = fence->argument;
-    fence->callback = nullptr;
-    fence->ready.notify_all();
+    fence->status.store(status, std::memory_order_release);
+    if ((fence->word().fetch_or(kDone) & kSleeping) != 0) FutexWake(&fence->word());
+  }
+  if (staging != nullptr) GiveBack(std::move(staging));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    fences_.erase(fence->id);
   }
   if (callback != nullptr) callback(argument, status);
 }
 
-void Connection::Tell(Op op, uint64_t id) {
-  if (!lost_.load()) (void)channel_.Send(op, id);
+void Connection::Tell(Op op, uint64_t id, const Writer& payload) {
+  if (!lost_.load()) (void)channel_.Send(op, id, payload.data());
+}
+
+void Connection::TellInOrder(Op op, uint64_t id) {
+  if (!lost_.load()) (void)Queue(op, id, {});
 }
 
 std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
@@ -323,7 +477,8 @@ std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
   auto made = SharedBlock::Create(size);
   if (!made.ok()) return nullptr;
   (*made)->id = NewId();
-  (void)channel_.Send(Op::kBlock, (*made)->id, Writer().Put(size).data(), (*made)->fd());
+  (void)SendNumbered(Op::kBlock, (*made)->id, Writer().Put(size).data(), (*made)->fd());
+  (*made)->CloseFd();
   return *std::move(made);
 }
 
@@ -338,7 +493,7 @@ void Connection::GiveBack(std::unique_ptr<SharedBlock> block) {
     }
   }
   // Without a descriptor the other process forgets it.
-  if (surplus != nullptr) Tell(Op::kBlock, surplus->id);
+  if (surplus != nullptr && !lost_.load()) (void)SendNumbered(Op::kBlock, surplus->id, {});
 }
 
 std::shared_ptr<RemoteFence> Connection::PendingRead(const void* memory, uint64_t bytes) {

@@ -12,6 +12,13 @@
 
 namespace braid {
 
+// What isolation has cost this process so far.
+struct IsolationTraffic {
+  uint64_t copied;    // bytes of tensors, each time they were copied because of it
+  uint64_t messages;  // that the host sent
+};
+IsolationTraffic CountIsolation();
+
 // Starts the child (libexec/braid-plugin-host) and lets it load the library.
 absl::StatusOr<std::shared_ptr<PluginLayer>> LoadIsolated(const std::string& library,
                                                           const std::string& cache_dir);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // braid-plugin-host: the process that a plugin is isolated in. Serves the tables of one plugin over the
-// socket that it was started with (descriptor 3), and ends when that does.
+// socket that it was started with (descriptor 3) and the memory of board.h (4), and ends when the host does.
 //
 //   braid-plugin-host LIBRARY [CACHE_FOLDER]
 //
-// The main thread reads messages. It makes quick calls itself; submits, transfers and what must come after
-// them run in their order on one thread; calls that may take long get a thread each; another thread sends,
-// since a fence's callback must not block.
+// The main thread reads the socket. It makes quick calls itself; calls that may take long get a thread each.
+// Submits, transfers and what must come after them come through the board's ring, and run in their order on
+// one thread. Another thread sends, since a fence's callback must not block.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -18,12 +18,16 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
 #include "core/plugins/device.h"
 #include "core/plugins/host.h"
+#include "core/plugins/isolate/board.h"
+#include "core/plugins/isolate/crash_note.h"
 #include "core/plugins/isolate/wire.h"
 #include "core/plugins/view.h"
 
@@ -65,22 +69,40 @@ class Serial {
 class Server;
 
 // A run or transfer. Its Fence is empty where the plugin was done at once.
-struct Work {
+struct Task {
   Server* server = nullptr;
   uint64_t id = 0;
+  std::atomic<uint32_t>* cell = nullptr;  // where its good end is told; null: by an event
   Fence fence;
   braid_status status = BRAID_PENDING;  // of the submit, if it failed
   std::shared_ptr<SharedBlock> staging;
   // The wish to cancel may come while submit is still being called, and before there is a fence.
   std::atomic<bool> cancelled{false}, submitted{false};
+  std::atomic<bool> signalled{false};  // of fence_create
 };
 
+// Tells the host through the cell. False: it wants an event.
+bool EndedWell(std::atomic<uint32_t>* cell) {
+  if (cell == nullptr) return false;
+  const uint32_t before = cell->fetch_or(kDone);
+  if ((before & kSleeping) != 0) FutexWake(cell);
+  return (before & kWanted) == 0;
+}
+
 struct Object {
-  std::shared_ptr<Device> device;
-  std::shared_ptr<Exec> exec;
-  std::shared_ptr<Buffer> buffer;
-  std::shared_ptr<Work> work;
+  std::shared_ptr<SharedBlock> block = {};  // behind an imported buffer: it goes after the buffer
+  std::shared_ptr<Device> device = {};
+  std::shared_ptr<Exec> exec = {};
+  std::shared_ptr<Buffer> buffer = {};
+  std::shared_ptr<Task> work = {};
+  std::optional<std::string> cache = {};  // of a device: its cache folder
 };
+
+// Whether its buffers may be memory of both processes. Host memory of the other process is not ours.
+bool Shares(const DeviceInfo& info) {
+  constexpr uint64_t kPage = 4096;
+  return (info.imports & BRAID_HANDLE_HOST_POINTER) != 0 && info.import_alignment <= kPage;
+}
 
 // The graph of a call, whose constants the host has.
 class RemoteGraph : public ConstantProvider {
@@ -103,12 +125,16 @@ class RemoteGraph : public ConstantProvider {
 
 class Server {
  public:
-  Server(int fd, std::string library, std::string cache)
-      : channel_(fd), library_(std::move(library)), cache_(std::move(cache)) {}
+  Server(int fd, std::unique_ptr<ProcessBoard> board, std::string library, std::string cache)
+      : channel_(fd), board_(std::move(board)), library_(std::move(library)), cache_(std::move(cache)) {}
 
   int Run() {
+    std::thread([this] { Work(); }).detach();
     Message message;
-    while (channel_.Receive(&message).ok()) Dispatch(message);
+    while (channel_.Receive(&message).ok()) {
+      const SlotNote note(&board_->layout().main_op, message.header.op);
+      Dispatch(message);
+    }
     return 0;
   }
 
@@ -134,7 +160,6 @@ class Server {
     return constant;
   }
 
-  friend struct Work;
   void Finished(uint64_t id, braid_status status, std::string_view text, uint64_t start, uint64_t end) {
     Send(Op::kEvent, id, Writer().Put(status).Put(start).Put(end).Text(text));
   }
@@ -177,15 +202,16 @@ class Server {
   }
 
   // On a thread of its own. Shutdown waits for it, since it holds what it works on.
-  template <class Task>
-  void InBackground(Task task) {
+  template <class Call>
+  void InBackground(Op op, Call call) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       ++background_;
     }
-    std::thread([this, task = std::move(task)]() mutable {
+    std::thread([this, op, call = std::move(call)]() mutable {
       {
-        const Task own = std::move(task);
+        const SlotNote note(nullptr, static_cast<uint32_t>(op));
+        const Call own = std::move(call);
         own();
       }
       std::lock_guard<std::mutex> lock(mutex_);
@@ -194,6 +220,10 @@ class Server {
     }).detach();
   }
   void Dispatch(Message& message);
+  // The ring's messages, for ever.
+  void Work();
+  void WorkOn(Op op, uint64_t id, const std::string& payload);
+  void Alloc(Op op, uint64_t id, Reader& in, int fd);
   void Load(uint64_t id);
   void Enumerate(uint64_t id);
   void OnGraph(Op op, uint64_t id, const std::string& payload);
@@ -201,11 +231,11 @@ class Server {
   void Take(uint64_t id, Reader& in);
   void Submit(uint64_t id, const std::string& payload);
   void Transfer(uint64_t id, const std::string& payload);
-  void Track(std::shared_ptr<Work> work, braid_status status);
+  void Track(std::shared_ptr<Task> work, braid_status status);
   template <class Call>
-  braid_status Cancellable(const std::shared_ptr<Work>& work, const Call& call);
+  braid_status Cancellable(const std::shared_ptr<Task>& work, const Call& call);
   // The fences behind waits; a status that is not OK if one of them has failed already.
-  braid_status Waits(Reader& in, std::vector<braid_fence*>* out, std::vector<std::shared_ptr<Work>>* keep);
+  braid_status Waits(Reader& in, std::vector<braid_fence*>* out, std::vector<std::shared_ptr<Task>>* keep);
 
   struct Bindings {
     std::vector<braid_binding> list;
@@ -216,6 +246,7 @@ class Server {
   void ReadBindings(Reader& in, Bindings* out);
 
   Channel channel_;
+  const std::unique_ptr<ProcessBoard> board_;
   const std::string library_, cache_;
   std::shared_ptr<Plugin> plugin_;
   std::mutex mutex_;
@@ -225,8 +256,11 @@ class Server {
   std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> blocks_;
   std::unordered_map<uint64_t, std::shared_ptr<SharedBlock>> answers_;
   std::unordered_map<uint64_t, std::weak_ptr<const Constant>> constants_;
+  std::unordered_map<uint64_t, std::string> payloads_;
+  std::set<uint64_t> cancelled_;       // before their submit was read
+  std::atomic<uint64_t> numbered_{0};  // messages that the ring's may refer to
   std::atomic<uint64_t> next_question_{1};
-  Serial sender_, worker_;
+  Serial sender_;
 };
 
 std::shared_ptr<const Constant> RemoteGraph::constant(uint32_t value) const {
@@ -251,24 +285,32 @@ void Server::Dispatch(Message& message) {
     case Op::kOpen: {
       const auto object = in.Get<uint64_t>();
       const auto index = in.Get<uint32_t>();
+      std::optional<std::string> cache;
+      if (in.Get<uint32_t>() != 0) cache = std::string(in.Bytes());
       Options options;
       for (auto n = in.Get<uint32_t>(); n > 0 && in.ok(); --n) {
         const std::string key(in.Bytes()), value(in.Bytes());
         options.emplace_back(key, value);
       }
-      auto device = plugin_->MakeDevice(index, options);
+      auto device = plugin_->MakeDevice(index, options, cache);
       absl::Status status = device.status();
       if (status.ok()) status = (*device)->Open();
       if (!status.ok()) return Reply(id, status);
-      Keep(object, {*device, nullptr, nullptr, nullptr});
-      return Reply(id, BRAID_OK);
+      const DeviceInfo& info = (*device)->info();
+      const bool shares = Shares(info);
+      Keep(object, {.device = *device, .cache = cache});
+      return Reply(id, BRAID_OK,
+                   Writer()
+                       .Put(static_cast<uint32_t>(shares))
+                       .Put(static_cast<uint32_t>(shares && info.Has(BRAID_HOST_BINDINGS)))
+                       .Put(info.import_alignment));
     }
     case Op::kQuery:
     case Op::kEstimate:
     case Op::kCompile:
     case Op::kCheckBlob:
     case Op::kLoadBlob:
-      InBackground([this, op, id, payload = std::move(message.payload)] { OnGraph(op, id, payload); });
+      InBackground(op, [this, op, id, payload = std::move(message.payload)] { OnGraph(op, id, payload); });
       return;
     case Op::kLink: {
       const Object object = Find(in.Get<uint64_t>());
@@ -284,7 +326,7 @@ void Server::Dispatch(Message& message) {
     }
     case Op::kSaveBlob: {
       const auto exec = Find(in.Get<uint64_t>()).exec;
-      InBackground([this, id, exec] {
+      InBackground(op, [this, id, exec] {
         std::string blob;
         const absl::Status status = exec->SaveBlob([&](std::string_view part) {
           blob += part;
@@ -295,15 +337,25 @@ void Server::Dispatch(Message& message) {
       });
       return;
     }
-    case Op::kAlloc: {
+    case Op::kAlloc:
+    case Op::kImport:
+      return Alloc(op, id, in, message.fd);
+    case Op::kFenceCreate: {
       const auto device = Find(in.Get<uint64_t>()).device;
       const auto object = in.Get<uint64_t>();
-      const auto desc = in.Get<braid_buffer_desc>();
-      auto buffer = device->BufferAlloc(desc.bytes, 0, desc.alignment);
-      if (!buffer.ok()) return Reply(id, buffer.status());
-      Keep(object, {nullptr, nullptr, std::make_shared<Buffer>(*std::move(buffer)), nullptr});
+      auto fence = device->FenceCreate();
+      if (!fence.ok()) return Reply(id, fence.status());
+      auto task = std::make_shared<Task>();
+      task->fence = *std::move(fence);
+      Keep(object, {.work = task});
       return Reply(id, BRAID_OK);
     }
+    case Op::kSignal:
+      if (const auto work = Find(id).work) {
+        work->signalled.store(true);
+        work->fence.Signal(in.Get<braid_status>());
+      }
+      return;
     case Op::kHealth: {
       auto health = Find(in.Get<uint64_t>()).device->Health();
       if (!health.ok()) return Reply(id, health.status());
@@ -320,40 +372,45 @@ void Server::Dispatch(Message& message) {
       return Inputs(op, id, in);
     case Op::kTake:
       return Take(id, in);
-    case Op::kSubmit:
-      return worker_.Push([this, id, payload = std::move(message.payload)] { Submit(id, payload); });
-    case Op::kTransfer:
-      return worker_.Push([this, id, payload = std::move(message.payload)] { Transfer(id, payload); });
-    case Op::kCancel:
-      if (const auto work = Find(id).work) {
+    case Op::kCancel: {
+      std::shared_ptr<Task> work;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        const auto found = objects_.find(id);
+        if (found == objects_.end()) {
+          cancelled_.insert(id);
+          return;
+        }
+        work = found->second.work;
+      }
+      if (work != nullptr) {
         work->cancelled.store(true);
         if (work->submitted.load()) work->fence.Cancel();
       }
       return;
-    case Op::kShutdown:
-      return worker_.Push([this, id] {
-        {
-          std::unordered_map<uint64_t, Object> left;
-          std::unique_lock<std::mutex> lock(mutex_);
-          idle_.wait(lock, [&] { return background_ == 0; });
-          left.swap(objects_);
-        }
-        plugin_.reset();
-        Reply(id, BRAID_OK);
-      });
-    case Op::kFree:
-    case Op::kDestroyExec:
-    case Op::kDestroyFence:
-    case Op::kClose:
-      return worker_.Push([this, id] { Drop(id); });
+    }
+    case Op::kPayload: {
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        payloads_[id] = std::move(message.payload);
+      }
+      numbered_.fetch_add(1);
+      numbered_.notify_all();
+      return;
+    }
     case Op::kBlock: {
       auto block = SharedBlock::Map(message.fd, in.Get<uint64_t>());
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (block.ok()) {
-        blocks_[id] = *std::move(block);
-      } else {
-        blocks_.erase(id);
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (block.ok()) {
+          (*block)->CloseFd();
+          blocks_[id] = *std::move(block);
+        } else {
+          blocks_.erase(id);
+        }
       }
+      numbered_.fetch_add(1);
+      numbered_.notify_all();
       return;
     }
     case Op::kConstantIs: {
@@ -371,6 +428,79 @@ void Server::Dispatch(Message& message) {
   }
 }
 
+void Server::Work() {
+  for (;;) {
+    RingHeader header;
+    std::string payload;
+    board_->Next(&header, &payload);
+    for (uint64_t seen = numbered_.load(); seen < header.after; seen = numbered_.load()) numbered_.wait(seen);
+    const uint64_t id = header.header.id;
+    if (header.header.bytes == UINT32_MAX) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      payload = std::move(payloads_[id]);
+      payloads_.erase(id);
+    }
+    const SlotNote note(&board_->layout().worker_op, header.header.op);
+    WorkOn(static_cast<Op>(header.header.op), id, payload);
+  }
+}
+
+void Server::WorkOn(Op op, uint64_t id, const std::string& payload) {
+  switch (op) {
+    case Op::kSubmit:
+      return Submit(id, payload);
+    case Op::kTransfer:
+      return Transfer(id, payload);
+    case Op::kShutdown: {
+      {
+        std::unordered_map<uint64_t, Object> left;
+        std::unique_lock<std::mutex> lock(mutex_);
+        idle_.wait(lock, [&] { return background_ == 0; });
+        left.swap(objects_);
+        lock.unlock();
+      }
+      plugin_.reset();
+      return Reply(id, BRAID_OK);
+    }
+    default: {
+      const Object object = Drop(id);
+      // A fence that the host never signalled has to end before it can go.
+      if (object.work != nullptr && object.work->server == nullptr && !object.work->signalled.load())
+        object.work->fence.Signal(BRAID_CANCELLED);
+      const CacheScope cache(object.cache);
+      return;
+    }
+  }
+}
+
+// With a descriptor: in memory of both processes, which the plugin imports.
+void Server::Alloc(Op op, uint64_t id, Reader& in, int fd) {
+  const auto device = Find(in.Get<uint64_t>()).device;
+  const auto object = in.Get<uint64_t>();
+  const auto desc = in.Get<braid_buffer_desc>();
+  if (fd < 0) {
+    auto buffer = device->BufferAlloc(desc.bytes, 0, desc.alignment);
+    if (!buffer.ok()) return Reply(id, buffer.status());
+    Keep(object, {.buffer = std::make_shared<Buffer>(*std::move(buffer))});
+    return Reply(id, BRAID_OK);
+  }
+  const auto bytes = in.Get<uint64_t>(), offset = in.Get<uint64_t>(), room = in.Get<uint64_t>();
+  auto block = SharedBlock::Map(fd, bytes);
+  if (!block.ok()) return Reply(id, block.status());
+  (*block)->CloseFd();
+  if (desc.bytes > device->info().max_buffer)
+    return Reply(id, absl::ResourceExhaustedError(
+                         absl::StrCat("its buffers have at most ", device->info().max_buffer, " bytes")));
+  braid_handle handle = BRAID_HANDLE_INIT;
+  handle.kind = BRAID_HANDLE_HOST_POINTER;
+  handle.pointer = (*block)->data() + offset;
+  handle.bytes = op == Op::kImport ? desc.bytes : room;
+  auto buffer = device->BufferImport(handle);
+  if (!buffer.ok()) return Reply(id, buffer.status());
+  Keep(object, {.block = *std::move(block), .buffer = std::make_shared<Buffer>(*std::move(buffer))});
+  Reply(id, BRAID_OK);
+}
+
 void Server::Load(uint64_t id) {
   Plugin::LoadOptions options;
   options.cache_dir = cache_;
@@ -382,9 +512,14 @@ void Server::Load(uint64_t id) {
   plugin_ = *std::move(plugin);
   const braid_plugin& table = plugin_->table();
   uint32_t has = 0;
-  const bool optional[] = {table.device->estimate != nullptr,   table.device->link != nullptr,
-                           table.device->check_blob != nullptr, table.device->load_blob != nullptr,
-                           table.exec->save_blob != nullptr,    table.fence->cancel != nullptr};
+  const bool optional[] = {table.device->estimate != nullptr,
+                           table.device->link != nullptr,
+                           table.device->check_blob != nullptr,
+                           table.device->load_blob != nullptr,
+                           table.exec->save_blob != nullptr,
+                           table.fence->cancel != nullptr,
+                           table.device->buffer_import != nullptr,
+                           table.device->fence_create != nullptr && table.fence->signal != nullptr};
   for (uint32_t i = 0; i < std::size(optional); ++i) has |= static_cast<uint32_t>(optional[i]) << i;
   Reply(id, BRAID_OK,
         Writer()
@@ -411,10 +546,14 @@ void Server::Enumerate(uint64_t id) {
     // Host memory of the other process is not ours, and its calls come back before the work is done.
     raw.flags =
         info.flags & ~static_cast<uint32_t>(BRAID_HOST_BINDINGS | BRAID_MEMORY_MAPPABLE | BRAID_SYNCHRONOUS);
+    if (Shares(info)) {
+      raw.flags |= BRAID_MEMORY_MAPPABLE;
+      raw.imports = raw.exports = BRAID_HANDLE_FD | BRAID_HANDLE_MEMFD;
+    }
     raw.arithmetic = info.arithmetic;
     raw.queues = info.queues;
     raw.transfer_queue = info.transfer_queue;
-    raw.import_alignment = 1;
+    raw.import_alignment = info.import_alignment;
     out.Put(raw).Text(info.name).Text(info.vendor).Text(info.driver);
   }
   Reply(id, BRAID_OK, out);
@@ -422,7 +561,9 @@ void Server::Enumerate(uint64_t id) {
 
 void Server::OnGraph(Op op, uint64_t id, const std::string& payload) {
   Reader in(payload);
-  const auto device = Find(in.Get<uint64_t>()).device;
+  const Object of = Find(in.Get<uint64_t>());
+  const auto& device = of.device;
+  const CacheScope cache(of.cache);
   const RemoteGraph graph(this, id, BlockOf(in.Get<uint64_t>()));
   auto options = in.Get<braid_compile_options>();
   std::vector<braid_option> list;
@@ -472,7 +613,7 @@ void Server::OnGraph(Op op, uint64_t id, const std::string& payload) {
     ErrorSink::Set("OK without an executable");
     status = BRAID_INTERNAL;
   }
-  if (status == BRAID_OK) Keep(object, {device, std::make_shared<Exec>(device, raw), nullptr, nullptr});
+  if (status == BRAID_OK) Keep(object, {.device = device, .exec = std::make_shared<Exec>(device, raw)});
   Reply(id, status);
 }
 
@@ -531,12 +672,12 @@ void Server::Take(uint64_t id, Reader& in) {
   const absl::Status status = exec->TakeOutput(work->fence, value, &buffer, &rank, dims);
   if (!status.ok()) return Reply(id, status);
   const auto gave = static_cast<uint32_t>(static_cast<bool>(buffer));
-  if (gave != 0) Keep(object, {nullptr, nullptr, std::make_shared<Buffer>(std::move(buffer)), nullptr});
+  if (gave != 0) Keep(object, {.buffer = std::make_shared<Buffer>(std::move(buffer))});
   Reply(id, BRAID_OK, Writer().Put(rank).Put(gave).Bytes(dims, static_cast<uint64_t>(rank) * 8));
 }
 
 braid_status Server::Waits(Reader& in, std::vector<braid_fence*>* out,
-                           std::vector<std::shared_ptr<Work>>* keep) {
+                           std::vector<std::shared_ptr<Task>>* keep) {
   for (auto n = in.Get<uint32_t>(); n > 0 && in.ok(); --n) {
     const auto work = Find(in.Get<uint64_t>()).work;
     if (work == nullptr) continue;
@@ -550,19 +691,28 @@ braid_status Server::Waits(Reader& in, std::vector<braid_fence*>* out,
   return BRAID_OK;
 }
 
-void Server::Track(std::shared_ptr<Work> work, braid_status status) {
+void Server::Track(std::shared_ptr<Task> work, braid_status status) {
   work->status = status;
+  Keep(work->id, {.work = work});
   if (status != BRAID_OK || !work->fence) {
     const std::string text = ErrorSink::Take();
-    Keep(work->id, {nullptr, nullptr, nullptr, work});
+    if (status == BRAID_OK && EndedWell(work->cell)) return;
     return Finished(work->id, status, text, 0, 0);
   }
-  Keep(work->id, {nullptr, nullptr, nullptr, work});
+  if (work->cell != nullptr && work->fence.Wait(0) == BRAID_OK && EndedWell(work->cell)) return;
   work->fence.OnReady(
-      [](void* argument, braid_status) {
-        // Text and times are asked for on the sender's thread: here nothing may block.
-        auto* w = static_cast<Work*>(argument);
-        w->server->sender_.Push([w] {
+      [](void* argument, braid_status ended) {
+        // Text and times are asked for on the sender's thread: here nothing may block. Once the cell is
+        // written, the host may have the fence and its task destroyed.
+        auto* w = static_cast<Task*>(argument);
+        Server* server = w->server;
+        const uint64_t id = w->id;
+        if (ended == BRAID_OK && w->cell != nullptr) {
+          if (!EndedWell(w->cell))
+            server->sender_.Push([server, id] { server->Finished(id, BRAID_OK, "", 0, 0); });
+          return;
+        }
+        server->sender_.Push([w] {
           braid_completion end = BRAID_COMPLETION_INIT;
           if (auto completion = w->fence.Completion(); completion.ok()) {
             end = *completion;
@@ -583,8 +733,12 @@ void Server::Track(std::shared_ptr<Work> work, braid_status status) {
 
 // Submits what can be cancelled meanwhile.
 template <class Call>
-braid_status Server::Cancellable(const std::shared_ptr<Work>& work, const Call& call) {
-  Keep(work->id, {nullptr, nullptr, nullptr, work});
+braid_status Server::Cancellable(const std::shared_ptr<Task>& work, const Call& call) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    objects_[work->id] = {.work = work};
+    if (cancelled_.erase(work->id) != 0) work->cancelled.store(true);
+  }
   const CancelScope scope(&work->cancelled);
   const braid_status status = call();
   work->submitted.store(true);
@@ -594,14 +748,17 @@ braid_status Server::Cancellable(const std::shared_ptr<Work>& work, const Call& 
 
 void Server::Submit(uint64_t id, const std::string& payload) {
   Reader in(payload);
-  auto work = std::make_shared<Work>();
+  auto work = std::make_shared<Task>();
   work->server = this;
   work->id = id;
+  work->cell = board_->cell(in.Get<uint32_t>());
   const auto exec = Find(in.Get<uint64_t>()).exec;
   auto submit = in.Get<braid_submit>();
+  // The times of a run come with its event.
+  if ((submit.flags & BRAID_SUBMIT_TIMED) != 0) work->cell = nullptr;
   const auto workspace = Find(in.Get<uint64_t>()).buffer;
   std::vector<braid_fence*> waits;
-  std::vector<std::shared_ptr<Work>> keep;
+  std::vector<std::shared_ptr<Task>> keep;
   ErrorSink::Clear();
   braid_status status = Waits(in, &waits, &keep);
   Bindings bindings;
@@ -620,16 +777,18 @@ void Server::Submit(uint64_t id, const std::string& payload) {
 
 void Server::Transfer(uint64_t id, const std::string& payload) {
   Reader in(payload);
-  auto work = std::make_shared<Work>();
+  auto work = std::make_shared<Task>();
   work->server = this;
   work->id = id;
+  work->cell = board_->cell(in.Get<uint32_t>());
   const auto device = Find(in.Get<uint64_t>()).device;
   const auto from_device = Find(in.Get<uint64_t>()).device;
   const auto to = Find(in.Get<uint64_t>()).buffer, from = Find(in.Get<uint64_t>()).buffer;
   work->staging = BlockOf(in.Get<uint64_t>());
   auto transfer = in.Get<braid_transfer>();
+  if ((transfer.flags & BRAID_SUBMIT_TIMED) != 0) work->cell = nullptr;
   std::vector<braid_fence*> waits;
-  std::vector<std::shared_ptr<Work>> keep;
+  std::vector<std::shared_ptr<Task>> keep;
   ErrorSink::Clear();
   braid_status status = Waits(in, &waits, &keep);
   transfer.to = to == nullptr ? nullptr : to->get();
@@ -654,7 +813,10 @@ int main(int argc, char** argv) {
   // The host's end is this process's end.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() == 1) return 1;
-  auto* server = new braid::isolate::Server(3, argv[1], argc > 2 ? argv[2] : "");
+  auto board = braid::isolate::ProcessBoard::Open(4);
+  if (board == nullptr) return 2;
+  braid::isolate::NoteCrashes(&board->layout());
+  auto* server = new braid::isolate::Server(3, std::move(board), argv[1], argc > 2 ? argv[2] : "");
   const int result = server->Run();
   // Threads of the plugin may still run: no destructor waits for them.
   _exit(result);

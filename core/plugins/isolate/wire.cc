@@ -151,7 +151,12 @@ absl::StatusOr<std::unique_ptr<SharedBlock>> SharedBlock::Map(int fd, uint64_t b
 
 SharedBlock::~SharedBlock() {
   munmap(data_, bytes_);
-  close(fd_);
+  CloseFd();
+}
+
+void SharedBlock::CloseFd() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 uint64_t FlatBytes(const braid_graph& graph) {

@@ -2,9 +2,10 @@
 //
 // What goes over the socket between the host and a plugin's process, and the memory that both see.
 //
-// A message is a header, a payload and at most one file descriptor. The host numbers every object (device,
-// buffer, executable, fence) itself, so that it need not wait for an answer where the ABI does not. Nothing
-// that the other process sends is trusted: Reader never reads beyond the payload.
+// The socket carries calls, answers, descriptors and the ends of failed work. Work itself goes through the
+// ring of board.h. A message is a header, a payload and at most one file descriptor. The host numbers every
+// object (device, buffer, executable, fence) itself, so that it need not wait for an answer where the ABI
+// does not. Nothing that the other process sends is trusted: Reader never reads beyond the payload.
 #ifndef BRAID_CORE_PLUGINS_ISOLATE_WIRE_H_
 #define BRAID_CORE_PLUGINS_ISOLATE_WIRE_H_
 
@@ -35,7 +36,9 @@ enum class Op : uint32_t {
   kCheckBlob,
   kLoadBlob,
   kSaveBlob,
-  kAlloc,
+  kAlloc,   // with the descriptor of memory to import, if it is to be shared
+  kImport,  // with a descriptor
+  kFenceCreate,
   kHealth,
   kIo,
   kDims,
@@ -46,11 +49,13 @@ enum class Op : uint32_t {
   kSubmit,
   kTransfer,
   kCancel,
+  kSignal,
   kFree,
   kDestroyExec,
   kDestroyFence,
   kClose,
   kBlock,       // memory that later messages name; with its descriptor
+  kPayload,     // of the ring's message of this id, which has no room there
   kConstantIs,  // answers kConstant; with a descriptor unless empty
   // Plugin to host.
   kReply = 100,
@@ -161,11 +166,13 @@ class SharedBlock {
   uint8_t* data() const { return data_; }
   uint64_t bytes() const { return bytes_; }
   int fd() const { return fd_; }
+  // The memory stays. Descriptors are few.
+  void CloseFd();
   uint64_t id = 0;
 
  private:
   SharedBlock(int fd, uint8_t* data, uint64_t bytes) : fd_(fd), data_(data), bytes_(bytes) {}
-  const int fd_;
+  int fd_;
   uint8_t* const data_;
   const uint64_t bytes_;
 };
