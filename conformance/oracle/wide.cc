@@ -168,6 +168,14 @@ std::vector<Wide> WideNode::RunMoved(const std::vector<Wide>& inputs) {
 std::vector<Wide> WideNode::RunCast(const std::vector<Wide>& inputs) {
   const Wide& x = inputs[0];
   const int32_t to = node_.output_value(0).type();
+  if (!x.exact() && reference::Contains(reference::kInts, to)) {
+    Wide w(Mapped(x.value, [](double v) { return std::trunc(v); }));
+    w.error = Mapped(x.value, x.error, [](double v, double e) {
+      return std::max(std::fabs(std::trunc(v + e) - std::trunc(v)),
+                      std::fabs(std::trunc(v - e) - std::trunc(v)));
+    });
+    return {w};
+  }
   if (x.exact() || !IsFloat(to)) {
     // Of what CastLike is to be like only the type counts.
     std::vector<Wide> own = inputs;
@@ -309,8 +317,9 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
   const std::vector<Tensor> values = Call(wide);
   std::vector<Wide> out;
   for (const Tensor& t : values) {
-    Wide w(t);
-    if (t.present() && t.type() == reference::kDouble) w.error = Filled(t.dims(), 0);
+    // An output whose type no input tells is a float even here.
+    Wide w(t.present() && IsFloat(t.type()) ? Widened(t) : t);
+    if (t.present() && IsFloat(t.type())) w.error = Filled(t.dims(), 0);
     w.basis = "sampled";
     out.push_back(std::move(w));
   }
@@ -318,7 +327,8 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
   double u = 2 * Roundoff(type_);
   for (size_t i = 0; i < out.size(); ++i) u = std::max(u, 2 * Roundoff(TypeOf(i)));
   double extent = 1;
-  for (const int64_t d : wide[0].dims()) extent = std::max(extent, static_cast<double>(d));
+  if (!wide.empty())
+    for (const int64_t d : wide[0].dims()) extent = std::max(extent, static_cast<double>(d));
   Random random(Hash(node_.op()));
   for (int sample = 0; sample < kSamples; ++sample) {
     std::vector<Tensor> moved = wide;
@@ -340,7 +350,7 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
       if (!out[i].exact()) {
         if (shaken[i].dims() != out[i].value.dims())
           throw std::runtime_error("its shape depends on its data");
-        Include(out[i].value, shaken[i], &out[i].error);
+        Include(out[i].value, Widened(shaken[i]), &out[i].error);
       }
   }
   // An element that no sample moved is as uncertain as the others of its row.
@@ -355,7 +365,7 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
       double largest = 0;
       for (int64_t k = i; k < i + row; ++k) largest = std::max(largest, e[k]);
       for (int64_t k = i; k < i + row; ++k)
-        e[k] = rule_.factor * std::max(largest, most / 16) + 2 * UnitAt(TypeOf(o), w.value.data<double>()[k]);
+        e[k] = rule_.factor * std::max(largest, most / 16) + 4 * UnitAt(TypeOf(o), w.value.data<double>()[k]);
     }
   }
   return out;

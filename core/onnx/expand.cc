@@ -72,6 +72,80 @@ class BodyWriter {
   uint64_t next_ = 0;
 };
 
+// The bodies of some norms take the variance as the mean of the squares less the square of the mean, of which
+// nothing is left where the mean is large. Here such a difference becomes the mean of the squared deviations.
+class Variances {
+ public:
+  explicit Variances(pb::GraphProto* graph) : graph_(graph) {
+    for (const pb::NodeProto& n : graph->node())
+      for (const std::string& name : n.output()) makers_[name] = n;
+  }
+  void TakeOfDeviations() {
+    google::protobuf::RepeatedPtrField<pb::NodeProto> nodes;
+    for (pb::NodeProto& n : *graph_->mutable_node()) {
+      const pb::NodeProto* mean = MeanOfVariance(n);
+      if (mean == nullptr) {
+        nodes.Add()->Swap(&n);
+        continue;
+      }
+      const std::string& name = n.output(0);
+      Add(&nodes, "Sub", {mean->input(0), mean->output(0)}, name + "/deviation");
+      Add(&nodes, "Mul", {name + "/deviation", name + "/deviation"}, name + "/square");
+      pb::NodeProto* variance = nodes.Add();
+      *variance = *mean;
+      variance->set_input(0, name + "/square");
+      variance->set_output(0, name);
+    }
+    graph_->mutable_node()->Swap(&nodes);
+  }
+
+ private:
+  const pb::NodeProto* Maker(const std::string& name, std::string_view op) const {
+    const auto at = makers_.find(name);
+    return at != makers_.end() && at->second.op_type() == op ? &at->second : nullptr;
+  }
+  // What is squared in `name`; "" if nothing is.
+  std::string Squared(const std::string& name) const {
+    if (const pb::NodeProto* mul = Maker(name, "Mul"); mul != nullptr && mul->input(0) == mul->input(1))
+      return mul->input(0);
+    const pb::NodeProto* pow = Maker(name, "Pow");
+    const pb::NodeProto* two = pow == nullptr ? nullptr : Maker(pow->input(1), "Constant");
+    if (two == nullptr) return "";
+    for (const pb::AttributeProto& a : two->attribute())
+      if (a.f() == 2 || (a.t().float_data_size() == 1 && a.t().float_data(0) == 2)) return pow->input(0);
+    return "";
+  }
+  // Of Sub(ReduceMean(x^2), ReduceMean(x)^2) the mean of x; else null.
+  const pb::NodeProto* MeanOfVariance(const pb::NodeProto& sub) const {
+    if (sub.op_type() != "Sub") return nullptr;
+    const pb::NodeProto* mean = Maker(Squared(sub.input(1)), "ReduceMean");
+    const pb::NodeProto* of_squares = Maker(sub.input(0), "ReduceMean");
+    if (mean == nullptr || of_squares == nullptr || Squared(of_squares->input(0)) != mean->input(0))
+      return nullptr;
+    // Over the same axes, which stay as extents of 1.
+    pb::NodeProto one = *mean, other = *of_squares;
+    for (pb::NodeProto* n : {&one, &other}) {
+      n->set_input(0, "");
+      n->clear_output();
+      n->clear_name();
+    }
+    if (one.SerializeAsString() != other.SerializeAsString()) return nullptr;
+    for (const pb::AttributeProto& a : mean->attribute())
+      if (a.name() == "keepdims" && a.i() == 0) return nullptr;
+    return mean;
+  }
+  static void Add(google::protobuf::RepeatedPtrField<pb::NodeProto>* nodes, const char* op,
+                  const std::vector<std::string>& inputs, const std::string& output) {
+    pb::NodeProto* n = nodes->Add();
+    n->set_op_type(op);
+    for (const std::string& input : inputs) n->add_input(input);
+    n->add_output(output);
+  }
+
+  pb::GraphProto* graph_;
+  std::unordered_map<std::string, pb::NodeProto> makers_;
+};
+
 // The function's nodes in the newest opset, with the call's attributes (or their defaults) bound.
 absl::StatusOr<pb::GraphProto> FunctionBody(const ScopeNode& node, const pb::NodeProto& call,
                                             const Inferred& inferred, Origin& origin) {
@@ -109,6 +183,7 @@ absl::StatusOr<pb::GraphProto> FunctionBody(const ScopeNode& node, const pb::Nod
     copy->set_domain(std::string(NormalDomain(import.domain())));
     copy->set_version(import.version());
   }
+  Variances(model.mutable_graph()).TakeOfDeviations();
   Weights large;
   if (absl::Status s = ExtractConstants(&model, origin, &large); !s.ok()) return s;
   if (!large.empty()) return absl::UnimplementedError("its function has a large constant");

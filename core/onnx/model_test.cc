@@ -355,6 +355,36 @@ TEST(Model, ExpandFunctionsOnDemand) {
   EXPECT_THAT(Ops(model->graph()), ElementsAre("Gelu", "Softplus"));  // the model itself is as it was
 }
 
+// The bodies of these take a variance as the mean of the squares less the square of the mean.
+TEST(Model, VariancesOfBodiesAreOfDeviations) {
+  for (const std::string node :
+       {"y = GroupNormalization<num_groups = 2>(x, s, b)", "y = LayerNormalization<axis = 1>(x, w)",
+        "y = MeanVarianceNormalization(x)"}) {
+    const auto model = Loaded(InOpset(
+        28,
+        "g (float[2,4,3,3] x, float[4] s, float[4] b, float[4,3,3] w) => (float[2,4,3,3] y) { " + node + " }",
+        10));
+    ASSERT_NE(model, nullptr);
+    const auto expanded = model->ExpandFunctions([](const Node&) { return true; });
+    ASSERT_TRUE(expanded.ok()) << expanded.status();
+    ASSERT_NE(*expanded, nullptr) << node;
+    const Graph& graph = (*expanded)->graph();
+    // Something is squared that is itself a difference, and its mean is what the root is of.
+    const auto maker = [&](ValueId v) -> const Node* {
+      for (const Node& n : graph.nodes)
+        if (!n.outputs.empty() && n.outputs[0] == v) return &n;
+      return nullptr;
+    };
+    bool found = false;
+    for (const Node& n : graph.nodes) {
+      const Node* mul = n.op == "ReduceMean" ? maker(n.inputs[0]) : nullptr;
+      const Node* sub = mul != nullptr && mul->op == "Mul" ? maker(mul->inputs[0]) : nullptr;
+      found |= sub != nullptr && sub->op == "Sub" && mul->inputs[0] == mul->inputs[1];
+    }
+    EXPECT_TRUE(found) << node;
+  }
+}
+
 TEST(Model, FunctionsHaveDefaultsForTheirAttributes) {
   // `outer` is called without its attribute, `inner` once with outer's and once without; a body calls it too.
   const auto model = Loaded(FromText(R"(<ir_version: 8, opset_import: ["" : 18, "local" : 1]>

@@ -372,6 +372,18 @@ std::string VerdictText(const braid_verdict& verdict) {
   return text;
 }
 
+namespace {
+
+// Where the body of an operator that nobody runs does not go either: the model is right, but ONNX's body is
+// not for its types or shapes.
+absl::Status WithBody(const absl::Status& nobody, const absl::Status& body) {
+  if (!absl::IsInvalidArgument(body)) return body;
+  return absl::Status(
+      nobody.code(), absl::StrCat(nobody.message(), "; and ONNX's body of it does not go: ", body.message()));
+}
+
+}  // namespace
+
 absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<const InputShape> shapes,
                                 absl::Span<const std::shared_ptr<Device>> devices,
                                 const PlaceOptions& options, const Exclusions& without,
@@ -379,6 +391,7 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
   Placement placement;
   placement.random = options.random;
   std::vector<bool> needed;
+  absl::Status nobody;  // of the last round whose function operators were expanded
   // Function operators that nobody takes are expanded, and the parts offered again. Each round expands at
   // least one node, and function bodies do not contain themselves, so this ends.
   for (;;) {
@@ -387,7 +400,7 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
       placement.graph = std::shared_ptr<const Graph>(model, &model->graph());
     } else {
       auto graph = model->Specialise(shapes);
-      if (!graph.ok()) return graph.status();
+      if (!graph.ok()) return nobody.ok() ? graph.status() : WithBody(nobody, graph.status());
       placement.graph = *std::move(graph);
     }
     const Graph& graph = *placement.graph;
