@@ -276,8 +276,9 @@ Pool PickPool(Domain& d) {
       bool inside = false;
       for (int64_t k = 0; k < w.kernel; ++k)
         inside |= first + k * w.dilation >= 0 && first + k * w.dilation < w.in;
-      // A window that would start in the padding at the end is none, but older versions do not say so.
-      if (!inside && (first < w.in || d.version() < 22)) d.Reject("a window of padding alone");
+      // With ceil_mode one that would start in the padding at the end is none, but older versions do not say
+      // so.
+      if (!inside && (!ceil || first < w.in || d.version() < 22)) d.Reject("a window of padding alone");
     }
   }
   return p;
