@@ -108,6 +108,17 @@ TEST(Upgrade, Split) {
   EXPECT_EQ(NodeOf(lengths, "Split").attribute("num_outputs"), nullptr);
   const Graph& equal = Upgraded(13, "g (float[6] x) => (float[3] a, float[3] b) { a, b = Split (x) }");
   EXPECT_EQ(IntOf(NodeOf(equal, "Split"), "num_outputs"), 2);
+  // In opset 1 they could be an input of the type of x.
+  const Graph& known = Upgraded(1,
+                                "g (float[6] x) => (float[2] a, float[4] b) <float[2] l = {2, 4}> "
+                                "{ a, b = Split <axis = 0> (x, l) }",
+                                3);
+  EXPECT_THAT(InputOf<int64_t>(known, NodeOf(known, "Split"), 1), ElementsAre(2, 4));
+  const Graph& given = Upgraded(
+      1, "g (double[6] x, double[2] l) => (double[A] a, double[B] b) { a, b = Split <axis = 0> (x, l) }", 3);
+  EXPECT_THAT(Ops(given), ElementsAre("Cast", "Split"));
+  EXPECT_EQ(IntOf(NodeOf(given, "Cast"), "to"), pb::TensorProto::INT64);
+  EXPECT_EQ(NodeOf(given, "Split").attribute("num_outputs"), nullptr);
 }
 
 TEST(Upgrade, SoftmaxOverRows) {
@@ -184,6 +195,10 @@ TEST(Upgrade, FirstOpsets) {
   const Graph& relu =
       Upgraded(1, "g (float[N] x) => (float[N] y) { y = Relu <consumed_inputs = [0]> (x) }", 3);
   EXPECT_TRUE(NodeOf(relu, "Relu").attributes.empty());
+  const Graph& reshape = Upgraded(
+      1, "g (float[2,3] x) => (float[3,2] y) { y = Reshape <consumed_inputs = [0], shape = [3, 2]> (x) }", 3);
+  EXPECT_TRUE(NodeOf(reshape, "Reshape").attributes.empty());
+  EXPECT_THAT(InputOf<int64_t>(reshape, NodeOf(reshape, "Reshape"), 1), ElementsAre(3, 2));
   const Graph& cast = Upgraded(1, "g (float[N] x) => (int64[N] y) { y = Cast <to = \"INT64\"> (x) }", 3);
   EXPECT_EQ(IntOf(NodeOf(cast, "Cast"), "to"), 7);
   const Graph& concat = Upgraded(1, "g (float[2,3] x) => (float[2,6] y) { y = Concat (x, x) }", 3);
@@ -215,6 +230,40 @@ TEST(Upgrade, BatchNormalization) {
   EXPECT_EQ(TypeOfValue(each, "y"), "float32[2,3,4]");
   EXPECT_THAT(Ops(each), testing::Not(testing::Contains("BatchNormalization")));
   EXPECT_THAT(Ops(each), testing::IsSupersetOf({"Sub", "Sqrt", "Div", "Mul", "Add"}));
+}
+
+TEST(Upgrade, StatisticsOfBatchNormalization) {
+  const std::string node = "BatchNormalization";
+  const auto of = [&](int opset, const std::string& x, const std::string& outputs,
+                      const std::string& attributes, int ir = 3) {
+    return InOpset(opset,
+                   "g (float" + x +
+                       " x, float[3] s, float[3] b, float[3] m, float[3] v) => (float y0, float y1, "
+                       "float y2, float y3, float y4) { " +
+                       outputs + " = BatchNormalization " + attributes + " (x, s, b, m, v) }",
+                   ir);
+  };
+  for (const int opset : {1, 6, 7, 9, 13}) {
+    const auto model = Loaded(of(opset, "[2,3,4]", "y0, y1, y2, y3, y4",
+                                 opset == 1 ? "<consumed_inputs = [0, 0, 0, 1, 1]>" : "<>"));
+    ASSERT_NE(model, nullptr);
+    const Graph& graph = model->graph();
+    EXPECT_EQ(IntOf(NodeOf(graph, node), "training_mode"), 1) << opset;
+    EXPECT_EQ(NodeOf(graph, node).outputs.size(), 3u) << opset;
+    EXPECT_EQ(TypeOfValue(graph, "y3"), "float32[3]") << opset;
+    EXPECT_EQ(TypeOfValue(graph, "y4"), "float32[3]") << opset;
+  }
+  // In test mode the running statistics are those given, and there are no others.
+  const std::string test = "<is_test = 1>";
+  const auto running = Loaded(InOpset(6,
+                                      "g (float[2,3] x, float[3] s, float[3] b, float[3] m, float[3] v) => "
+                                      "(float y0, float y1, float y2) { y0, y1, y2 = "
+                                      "BatchNormalization <is_test = 1> (x, s, b, m, v) }",
+                                      3));
+  ASSERT_NE(running, nullptr);
+  EXPECT_THAT(Ops(running->graph()), ElementsAre("BatchNormalization", "Identity", "Identity"));
+  EXPECT_THAT(ErrorOf(of(6, "[2,3]", "y0, y1, y2, y3, y4", test)),
+              SaysInOneLine(std::vector<std::string>{"BatchNormalization of 'y0'", "is_test", "'y3'"}));
 }
 
 TEST(Upgrade, UpsampleIsResize) {
@@ -300,6 +349,38 @@ TEST(Upgrade, ScanOverABatch) {
   const Node& inner = NodeOf(body, "Scan");
   EXPECT_EQ(IntOf(inner, "num_scan_inputs"), 1);
   EXPECT_THAT(Ops(*inner.attribute("body")->body.graph), ElementsAre("Add", "Identity"));
+}
+
+TEST(Upgrade, TileAlongAnAxis) {
+  const std::string node = "{ y = Tile(x, tiles, axis) }";
+  const Graph& known =
+      Upgraded(1, "g (float[2,3] x) => (float[2,6] y) <float tiles = {2}, float axis = {1}> " + node, 3);
+  EXPECT_THAT(InputOf<int64_t>(known, NodeOf(known, "Tile"), 1), ElementsAre(1, 2));
+  for (const std::string given : {"(double[2,3] x, double tiles, double axis) => (double[A,B] y) ",
+                                  "(double[2,3] x, double tiles) => (double[A,B] y) <double axis = {1}> ",
+                                  "(float[2,3] x, float axis) => (float[A,B] y) <float tiles = {2}> "}) {
+    const Graph& graph = Upgraded(1, "g " + given + node, 3);
+    const Node& scatter = NodeOf(graph, "ScatterElements");
+    EXPECT_THAT(InputOf<int64_t>(graph, scatter, 0), ElementsAre(1, 1)) << given;
+    EXPECT_EQ(NodeOf(graph, "Tile").inputs[1], scatter.outputs[0]) << given;
+  }
+  EXPECT_THAT(ErrorOf(InOpset(1, "g (float x, float tiles) => (float y) <float axis = {1}> " + node, 3)),
+              SaysInOneLine(std::vector<std::string>{"Tile of 'y'", "axis 1 is out of range"}));
+}
+
+TEST(Upgrade, ErfOfIntegers) {
+  const auto erf = [](int opset, const std::string& type) -> const Graph& {
+    return Upgraded(opset, "g (" + type + "[N] x) => (" + type + "[N] y) { y = Erf(x) }");
+  };
+  const Graph& graph = erf(9, "uint8");
+  EXPECT_THAT(Ops(graph), ElementsAre("Cast", "Erf", "Cast"));
+  EXPECT_EQ(graph.nodes[0].attribute("to")->i, pb::TensorProto::FLOAT);
+  EXPECT_EQ(graph.nodes[2].attribute("to")->i, pb::TensorProto::UINT8);
+  EXPECT_EQ(graph.values[graph.outputs[0]].name, "y");
+  for (const char* type : {"int8", "int16", "uint16", "int32", "uint32", "int64", "uint64"})
+    EXPECT_THAT(Ops(erf(9, type)), ElementsAre("Cast", "Erf", "Cast")) << type;
+  EXPECT_THAT(Ops(erf(9, "float16")), ElementsAre("Erf"));
+  EXPECT_THAT(Ops(erf(13, "float")), ElementsAre("Erf"));
 }
 
 TEST(Upgrade, OtherOperators) {

@@ -65,6 +65,7 @@ class Rewriter {
   // unless given.
   std::string Before(const std::string& op, const std::vector<std::string>& inputs,
                      pb::NodeProto** made = nullptr);
+  std::string Cast(const std::string& value, int32_t element);  // before the node, too
   std::string After(const std::string& op, const std::vector<std::string>& inputs, const std::string& output);
   std::string Fresh() { return around_.fresh(); }
   // The node itself becomes this; no later version of its operator is applied.

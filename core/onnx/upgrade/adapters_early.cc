@@ -3,6 +3,7 @@
 // Changes of operators up to opset 10.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,7 @@ absl::Status ConcatAxis(Rewriter& r) {
 absl::Status ReshapeShape(Rewriter& r) {
   const std::vector<int64_t> shape = r.Ints("shape");
   r.Remove("shape");
+  r.Remove("consumed_inputs");  // a mark of operators that worked in place, which Reshape-5 has no more
   r.SetInput(1, r.AddInts(shape));
   return absl::OkStatus();
 }
@@ -31,12 +33,30 @@ absl::Status PadNames(Rewriter& r) {
   return absl::OkStatus();
 }
 
-// Split-1 could have its lengths as an input, as from 13 on.
+// A constant that may be floats; nothing where it is none, and no counts where it holds what is far from any.
+std::optional<std::vector<int64_t>> Counts(const Rewriter& r, const std::string& value) {
+  std::vector<int64_t> out;
+  if (r.ConstantInts(value, &out)) return out;
+  std::vector<float> real;
+  if (!r.ConstantFloats(value, &real)) return std::nullopt;
+  for (const float f : real) {
+    if (!(std::fabs(f) < 0x1p31f)) return std::vector<int64_t>();
+    out.push_back(static_cast<int64_t>(f));
+  }
+  return out;
+}
+
+// Split-1 could have its lengths as an input, as from 13 on, but of the type of what is split.
 absl::Status SplitLengths(Rewriter& r) {
   if (r.input(1).empty()) return absl::OkStatus();
-  std::vector<int64_t> lengths;
-  if (!r.ConstantInts(r.input(1), &lengths)) return Refuse("its lengths of the parts are no constant");
-  r.SetInts("split", lengths);
+  const std::optional<std::vector<int64_t>> lengths = Counts(r, r.input(1));
+  if (!lengths) {
+    r.Remove("split");
+    r.SetInput(1, r.Cast(r.input(1), pb::TensorProto::INT64));
+    return absl::OkStatus();
+  }
+  if (lengths->empty()) return Refuse("its lengths of the parts are none");
+  r.SetInts("split", *lengths);
   r.node().mutable_input()->RemoveLast();
   return absl::OkStatus();
 }
@@ -57,29 +77,29 @@ absl::Status IntegerNorm(Rewriter& r) {
   return absl::OkStatus();
 }
 
-// A constant that may be floats; empty where it is none, or holds what is far from any count.
-std::vector<int64_t> Counts(const Rewriter& r, const std::string& value) {
-  std::vector<int64_t> out;
-  std::vector<float> real;
-  if (r.ConstantInts(value, &out) || !r.ConstantFloats(value, &real)) return out;
-  for (const float f : real) {
-    if (!(std::fabs(f) < 0x1p31f)) return {};
-    out.push_back(static_cast<int64_t>(f));
-  }
-  return out;
-}
-
+// How often the input is repeated along one axis: two numbers, known or not.
 absl::Status TileRepeats(Rewriter& r) {
   if (r.inputs() < 3) return absl::OkStatus();
-  const std::vector<int64_t> tiles = Counts(r, r.input(1)), axis = Counts(r, r.input(2));
+  const std::string given_tiles = r.input(1), given_axis = r.input(2);
+  const std::optional<std::vector<int64_t>> tiles = Counts(r, given_tiles), axis = Counts(r, given_axis);
+  if ((tiles && tiles->size() != 1) || (axis && axis->size() != 1))
+    return Refuse("its tiles and axis are not one count each");
   const int64_t rank = r.Rank(r.input(0));
-  if (tiles.size() != 1 || axis.size() != 1) return Refuse("its tiles and axis are no constants");
   if (rank < 0) return Refuse("the rank of its input is not known");
-  if (axis[0] < 0 || axis[0] >= rank) return Refuse(absl::StrCat("its axis ", axis[0], " is out of range"));
+  if (axis && ((*axis)[0] < 0 || (*axis)[0] >= rank))
+    return Refuse(absl::StrCat("its axis ", (*axis)[0], " is out of range"));
   std::vector<int64_t> repeats(static_cast<size_t>(rank), 1);
-  repeats[static_cast<size_t>(axis[0])] = tiles[0];
   r.node().mutable_input()->RemoveLast();
-  r.SetInput(1, r.AddInts(repeats));
+  if (tiles && axis) {
+    repeats[static_cast<size_t>((*axis)[0])] = (*tiles)[0];
+    r.SetInput(1, r.AddInts(repeats));
+    return absl::OkStatus();
+  }
+  // Whatever is not one number, or no axis, fails in the run.
+  const std::string one = r.AddInts({1}), ones = r.AddInts(repeats);
+  const std::string at = r.Before("Reshape", {r.Cast(given_axis, pb::TensorProto::INT64), one});
+  const std::string times = r.Before("Reshape", {r.Cast(given_tiles, pb::TensorProto::INT64), one});
+  r.SetInput(1, r.Before("ScatterElements", {ones, at, times}));
   return absl::OkStatus();
 }
 
@@ -119,9 +139,28 @@ absl::Status Broadcast(Rewriter& r) {
 absl::Status SlopePerChannel(Rewriter& r) {
   const int64_t x = r.Rank(r.input(0)), slope = r.Rank(r.input(1));
   if (slope == 0 || (slope == 1 && r.Dims(r.input(1))[0] == 1)) return absl::OkStatus();
-  if (x < 0 || slope < 0)
-    return Refuse("it has a slope for each channel, and the ranks of its inputs are not known");
-  if (slope != 1 || x <= 2) return absl::OkStatus();
+  if (slope > 1 || (x >= 0 && x <= 2)) return absl::OkStatus();
+  if (x < 0 || slope < 0) {
+    // Extents of 1 behind the channels, as many as the rank leaves.
+    std::string shape;
+    if (x < 0) {
+      const std::string rank = r.Before("Shape", {r.Before("Shape", {r.input(0)})});
+      const std::string behind = r.Before("Max", {r.Before("Sub", {rank, r.AddInts({2})}), r.AddInts({0})});
+      const std::string ones = r.Before("Expand", {r.AddInts({1}), behind});
+      pb::NodeProto* concat = nullptr;
+      shape = r.Before("Concat", {r.AddInts({-1}), ones}, &concat);
+      pb::AttributeProto* axis = concat->add_attribute();
+      axis->set_name("axis");
+      axis->set_type(pb::AttributeProto::INT);
+      axis->set_i(0);
+    } else {
+      std::vector<int64_t> extents(static_cast<size_t>(x - 1), 1);
+      extents[0] = -1;
+      shape = r.AddInts(extents);
+    }
+    r.SetInput(1, r.Before("Reshape", {r.input(1), shape}));
+    return absl::OkStatus();
+  }
   std::vector<int64_t> axes;
   for (int64_t i = 1; i + 1 < x; ++i) axes.push_back(i);
   r.SetInput(1, r.Before("Unsqueeze", {r.input(1), r.AddInts(axes)}));
@@ -137,6 +176,24 @@ absl::Status GemmBroadcast(Rewriter& r) {
 // for.
 absl::Status NoTestMark(Rewriter& r) {
   r.Remove("is_test");
+  return absl::OkStatus();
+}
+
+// Of BatchNormalization the mark counts where statistics are asked for. In test mode the running ones stay as
+// they are, and those of a batch there are not.
+absl::Status TestMode(Rewriter& r) {
+  const bool test = r.Int("is_test", 0) != 0;
+  r.Remove("is_test");
+  if (!test) return absl::OkStatus();
+  pb::NodeProto& node = r.node();
+  for (int i = 3; i < node.output_size(); ++i)
+    if (r.has_output(i))
+      return Refuse(
+          absl::StrCat("in test mode (is_test) it has no statistics of the batch, which its output '",
+                       node.output(i), "' is"));
+  for (int i = 1; i < 3; ++i)
+    if (r.has_output(i)) r.After("Identity", {r.input(i + 2)}, node.output(i));
+  while (node.output_size() > 1) node.mutable_output()->RemoveLast();
   return absl::OkStatus();
 }
 
@@ -262,7 +319,7 @@ constexpr AdapterEntry kEntries[] = {
     {"Less", 7, Broadcast},
     {"PRelu", 7, SlopePerChannel},
     {"Gemm", 7, GemmBroadcast},
-    {"BatchNormalization", 7, NoTestMark},
+    {"BatchNormalization", 7, TestMode},
     {"BatchNormalization", 9, BatchNormalizationSpatial},
     {"Dropout", 7, NoTestMark},
     {"Dropout", 10, DropoutMask},

@@ -43,14 +43,8 @@ absl::Status OneHotNegative(Rewriter& r) {
       return absl::OkStatus();
     case pb::TensorProto::INT64:
       break;
-    default: {
-      pb::NodeProto* cast = nullptr;
-      indices = r.Before("Cast", {indices}, &cast);
-      auto* to = cast->add_attribute();
-      to->set_name("to");
-      to->set_type(pb::AttributeProto::INT);
-      to->set_i(pb::TensorProto::INT64);
-    }
+    default:
+      indices = r.Cast(indices, pb::TensorProto::INT64);
   }
   const std::string negative = r.Before("Less", {indices, r.AddInts({0}, true)});
   constexpr int64_t kOutside = std::numeric_limits<int64_t>::max();
@@ -103,6 +97,33 @@ absl::Status SplitOutputs(Rewriter& r) {
   return absl::OkStatus();
 }
 
+// Integers had an error function too: it is theirs as floats, cut off.
+absl::Status ErfOfIntegers(Rewriter& r) {
+  const int32_t type = r.Element(r.input(0));
+  switch (type) {
+    case pb::TensorProto::INT8:
+    case pb::TensorProto::INT16:
+    case pb::TensorProto::INT32:
+    case pb::TensorProto::INT64:
+    case pb::TensorProto::UINT8:
+    case pb::TensorProto::UINT16:
+    case pb::TensorProto::UINT32:
+    case pb::TensorProto::UINT64:
+      break;
+    default:
+      return absl::OkStatus();
+  }
+  r.SetInput(0, r.Cast(r.input(0), pb::TensorProto::FLOAT));
+  const std::string y = r.node().output(0), real = r.Fresh();
+  r.node().set_output(0, real);
+  r.After("Cast", {real}, y);
+  auto* to = r.after.back().add_attribute();
+  to->set_name("to");
+  to->set_type(pb::AttributeProto::INT);
+  to->set_i(type);
+  return absl::OkStatus();
+}
+
 // All dimensions from `axis` on were one row. That is the same as the last one alone where `axis` is the
 // last.
 absl::Status SoftmaxRows(Rewriter& r) {
@@ -130,16 +151,48 @@ absl::Status SoftmaxRows(Rewriter& r) {
   return absl::OkStatus();
 }
 
-// Outputs 1 to 4 were the running and the saved statistics of training.
+// Each axis of a value but the second.
+std::string AxesButChannels(Rewriter& r, const std::string& x) {
+  const int64_t rank = r.Rank(x);
+  if (rank < 0) {
+    const std::string count = r.Before("Shape", {r.Before("Shape", {x})});
+    const std::string behind =
+        r.Before("Range", {r.AddInts({2}, true), r.Before("Squeeze", {count}), r.AddInts({1}, true)});
+    pb::NodeProto* concat = nullptr;
+    const std::string axes = r.Before("Concat", {r.AddInts({0}), behind}, &concat);
+    pb::AttributeProto* axis = concat->add_attribute();
+    axis->set_name("axis");
+    axis->set_type(pb::AttributeProto::INT);
+    axis->set_i(0);
+    return axes;
+  }
+  std::vector<int64_t> axes = {0};
+  for (int64_t i = 2; i < rank; ++i) axes.push_back(i);
+  return r.AddInts(axes);
+}
+
+// Outputs 1 to 4, which only training has, were the running and the saved statistics. The saved ones are the
+// mean and the variance of the batch.
 absl::Status BatchNormalizationTraining(Rewriter& r) {
-  for (int i = 3; i < r.node().output_size(); ++i)
-    if (r.has_output(i)) {
-      // Nothing computes the saved statistics any more. They are scratch of training that no graph reads.
-      r.node().set_output(i, "");
+  pb::NodeProto& node = r.node();
+  bool training = false;
+  for (int i = 1; i < node.output_size(); ++i) training = training || r.has_output(i);
+  if (r.has_output(3) || r.has_output(4)) {
+    const std::string x = r.input(0), axes = AxesButChannels(r, x);
+    const std::string mean = r.Before("ReduceMean", {x, axes});
+    if (r.has_output(3)) r.After("Squeeze", {mean, axes}, node.output(3));
+    if (r.has_output(4)) {
+      const std::string off = r.Before("Sub", {x, mean});
+      r.After("Squeeze", {r.Before("ReduceMean", {r.Before("Mul", {off, off}), axes}), axes}, node.output(4));
     }
-  while (r.node().output_size() > 1 && r.node().output(r.node().output_size() - 1).empty())
-    r.node().mutable_output()->RemoveLast();
-  if (r.node().output_size() > 1) r.SetInt("training_mode", 1);
+  }
+  while (node.output_size() > (training ? 3 : 1)) node.mutable_output()->RemoveLast();
+  if (!training) return absl::OkStatus();
+  r.SetInt("training_mode", 1);
+  for (int i = 1; i < 3; ++i) {
+    if (node.output_size() <= i) node.add_output("");
+    if (!r.has_output(i)) node.set_output(i, r.Fresh());
+  }
   return absl::OkStatus();
 }
 
@@ -203,6 +256,7 @@ constexpr AdapterEntry kEntries[] = {
     {"Pad", 11, PadInputs},
     {"Scatter", 11, ScatterName},
     {"Dropout", 12, DropoutRatio},
+    {"Erf", 13, ErfOfIntegers},
     {"ReduceSum", 13, AxesInput},
     {"Squeeze", 13, AxesInput},
     {"Unsqueeze", 13, AxesInput},

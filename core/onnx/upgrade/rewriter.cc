@@ -166,6 +166,16 @@ std::string Rewriter::Before(const std::string& op, const std::vector<std::strin
   return before.back().output(0);
 }
 
+std::string Rewriter::Cast(const std::string& value, int32_t element) {
+  pb::NodeProto* cast = nullptr;
+  const std::string out = Before("Cast", {value}, &cast);
+  auto* to = cast->add_attribute();
+  to->set_name("to");
+  to->set_type(pb::AttributeProto::INT);
+  to->set_i(element);
+  return out;
+}
+
 std::string Rewriter::After(const std::string& op, const std::vector<std::string>& inputs,
                             const std::string& output) {
   after.push_back(NewNode(op, inputs, output));
