@@ -81,6 +81,7 @@ class Inferencer {
   absl::Status Call(NodeId index, class NodeContext* context);
   absl::Status If(NodeId index, class NodeContext* context);
   static void FitToNothing(const ScopeNode& node, class NodeContext* context);
+  static void FitTransposed(const ScopeNode& node, class NodeContext* context);
   absl::Status Finish(const ScopeNode& node, size_t output, TypeProto inferred);
   TypeProto Declared(TypeProto type) const;
   void Propagate(const ScopeNode& node);
@@ -198,7 +199,6 @@ class NodeContext : public pb::InferenceContext {
            type.tensor_type().shape().dim(0).dim_value() == 1;
   }
 
-  Inferencer& run_;
   // Resize's inference function takes sizes whose number is not known for none, and one that is not known for
   // 0 where the aspect ratio is kept. It sees as many as there are axes, all unknown.
   const TensorShapeProto* SizesOf(const TensorShapeProto* data) const {
@@ -221,11 +221,12 @@ class NodeContext : public pb::InferenceContext {
     return &sizes_;
   }
 
+  Inferencer& run_;
   NodeId index_;
   const ScopeNode& node_;
   std::vector<TypeProto> outputs_;
-  mutable std::map<size_t, TypeProto> scalar_types_;
   mutable TensorShapeProto sizes_;
+  mutable std::map<size_t, TypeProto> scalar_types_;
   mutable std::map<size_t, pb::TensorProto> scalar_data_;
   mutable pb::TensorProto wide_data_;
   std::map<std::string, std::unique_ptr<BodyInferencer>> inferencers_;
@@ -286,7 +287,6 @@ class PropagationContext : public pb::DataPropagationContext {
                                                                  : &kUnknown();
   }
   const TensorShapeProto* getInputData(size_t i) override {
-    if (i >= node_.inputs.size() || node_.inputs[i] == kNone) return nullptr;
     const TensorShapeProto* data = Elements(i);
     // Slice takes a start, end or axis that is not known for 0.
     if (data != nullptr && i > 0 && node_.proto.op_type() == "Slice" && !IsWhole(*data)) return nullptr;
@@ -299,6 +299,7 @@ class PropagationContext : public pb::DataPropagationContext {
 
  private:
   const TensorShapeProto* Elements(size_t i) {
+    if (i >= node_.inputs.size() || node_.inputs[i] == kNone) return nullptr;
     const ValueId id = node_.inputs[i];
     if (auto found = run_.partial_.find(id); found != run_.partial_.end()) return &found->second;
     std::vector<int64_t> values;
@@ -410,6 +411,32 @@ void Inferencer::FitToNothing(const ScopeNode& node, NodeContext* context) {
   }
 }
 
+// ONNX's inference of ConvTranspose stops at an extent of output_shape that is less than the input's, with a
+// shape of too few extents, and adds output_padding to what auto_pad SAME makes the input's extent times the
+// stride.
+void Inferencer::FitTransposed(const ScopeNode& node, NodeContext* context) {
+  if (node.proto.op_type() != "ConvTranspose" || !node.proto.domain().empty()) return;
+  const TypeProto* in = context->getInputType(0);
+  TypeProto& out = context->outputs()[0];
+  if (in == nullptr || !in->tensor_type().has_shape() || !out.tensor_type().has_shape()) return;
+  const TensorShapeProto& image = in->tensor_type().shape();
+  TensorShapeProto& shape = *out.mutable_tensor_type()->mutable_shape();
+  const pb::AttributeProto *wanted = node.attribute("output_shape"), *pad = node.attribute("auto_pad"),
+                           *strides = node.attribute("strides");
+  if (wanted != nullptr) {
+    for (int i = shape.dim_size(); i >= 2 && i < image.dim_size(); ++i)
+      shape.add_dim()->set_dim_value(wanted->ints(i - 2));
+  } else if (pad != nullptr && pad->s().rfind("SAME", 0) == 0) {
+    for (int i = 2; i < image.dim_size() && i < shape.dim_size(); ++i) {
+      int64_t same = 0;
+      const int64_t stride = strides == nullptr ? 1 : strides->ints(i - 2);
+      if (image.dim(i).has_dim_value() && shape.dim(i).has_dim_value() &&
+          !__builtin_mul_overflow(image.dim(i).dim_value(), stride, &same))
+        shape.mutable_dim(i)->set_dim_value(std::min(shape.dim(i).dim_value(), same));
+    }
+  }
+}
+
 absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
   const ScopeNode& node = scope_.nodes[index];
   return Guard([&] {
@@ -426,6 +453,12 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
       if (flag != nullptr && node.schema->attributes().contains(name) && (flag->i() < 0 || flag->i() > 1))
         return absl::InvalidArgumentError(absl::StrCat(name, " is ", flag->i(), ", neither 0 nor 1"));
     }
+    // Its inference function divides by the step.
+    if (std::vector<int64_t> step; node.proto.op_type() == "STFT" && node.proto.domain().empty() &&
+                                   context->getInputData(1) != nullptr &&
+                                   IntegersOf(*context->getInputData(1), &step) && step.size() == 1 &&
+                                   step[0] < 1)
+      return absl::InvalidArgumentError(absl::StrCat("frame_step is ", step[0], ", and must be 1 at least"));
     // Its inference function takes the first batch_dims extents, whether they are there or not.
     if (const pb::AttributeProto* batch = node.attribute("batch_dims");
         batch != nullptr && node.proto.op_type() == "GatherND") {
@@ -445,6 +478,12 @@ absl::Status Inferencer::Call(NodeId index, NodeContext* context) {
       if (node.proto.op_type() == "STFT") context->ShowDefaults();
       schema.GetTypeAndShapeInferenceFunction()(*context);
       FitToNothing(node, context);
+      FitTransposed(node, context);
+      // Its inference function gives it the type of what is normalised, the schema that of the scale.
+      if (node.proto.op_type() == "RMSNormalization" && node.proto.domain().empty() &&
+          context->getInputType(1) != nullptr)
+        context->outputs()[0].mutable_tensor_type()->set_elem_type(
+            context->getInputType(1)->tensor_type().elem_type());
       // Its inference function counts the classes by the intercepts, which may be left out.
       if (node.proto.op_type() == "LinearClassifier" && context->outputs().size() > 1 &&
           node.attribute("intercepts") == nullptr) {
@@ -512,15 +551,18 @@ absl::Status Inferencer::Finish(const ScopeNode& node, size_t output, TypeProto 
                                                    type.tensor_type().shape().dim_size(),
                                                    " dimensions; at most ", kMaxRank, " are supported"));
   }
-  bool negative = false;
+  std::optional<int64_t> negative;
   ForEachDim(&type, [&](TensorShapeProto::Dimension* d) {
-    negative |= d->has_dim_value() && d->dim_value() < 0;
+    if (d->has_dim_value() && d->dim_value() < 0 && !negative) negative = d->dim_value();
     if (!d->has_dim_value() && !d->has_dim_param()) d->set_dim_param(symbols_.createNew(""));
   });
   if (negative) {
     if (!options_.lenient) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("its output '", scope_.values[id].name, "' would have a negative dimension"));
+      // What 64 bits do not hold becomes the least of them.
+      return absl::InvalidArgumentError(absl::StrCat("its output '", scope_.values[id].name, "' would have ",
+                                                     *negative == INT64_MIN
+                                                         ? std::string("an extent beyond 64 bits")
+                                                         : absl::StrCat("the extent ", *negative)));
     }
     type.mutable_tensor_type()->clear_shape();
   }

@@ -172,6 +172,38 @@ TEST(Infer, PadsThatAreComputedCountMoreThanThoseGiven) {
   EXPECT_EQ(ExtentsIn(pool + "pads = [2, 2, 2, 2], auto_pad = \"NOTSET\"> (x) }", "y"), "1,1,7,7");
 }
 
+TEST(Infer, TransposedConvolutionsHaveTheExtentsAskedFor) {
+  const std::string conv =
+      "g (float[1,1,3,4] x, float[1,2,5,5] w) => (float[A,B,C,D] y) { y = ConvTranspose <strides = [2, 2], ";
+  // Of which one or both are less than the input's.
+  EXPECT_EQ(ExtentsIn(conv + "output_shape = [2, 8]> (x, w) }", "y"), "1,2,2,8");
+  EXPECT_EQ(ExtentsIn(conv + "output_shape = [5, 3]> (x, w) }", "y"), "1,2,5,3");
+  EXPECT_EQ(ExtentsIn(conv + "output_shape = [1, 1]> (x, w) }", "y"), "1,2,1,1");
+  for (const char* pad : {"SAME_UPPER", "SAME_LOWER"})
+    EXPECT_EQ(
+        ExtentsIn(absl::StrCat(conv, "auto_pad = \"", pad, "\", output_padding = [1, 0]> (x, w) }"), "y"),
+        "1,2,6,8");
+  EXPECT_EQ(ExtentsIn(conv + "output_padding = [1, 0]> (x, w) }", "y"), "1,2,10,11");
+  // A kernel that does not fill its stride leaves less than the input's extent times the stride.
+  const std::string thin =
+      "g (float[1,1,3] x, float[1,1,1] w) => (float[A,B,C] y) { y = ConvTranspose <strides = [3], auto_pad = "
+      "\"SAME_UPPER\", ";
+  EXPECT_EQ(ExtentsIn(thin + "output_padding = [0]> (x, w) }", "y"), "1,1,7");
+  EXPECT_EQ(ExtentsIn(thin + "output_padding = [1]> (x, w) }", "y"), "1,1,8");
+}
+
+TEST(Infer, TheScaleGivesTheTypeOfRmsNormalization) {
+  for (const auto& [x, scale] : {std::pair("float16", "float"), std::pair("float", "double")}) {
+    const auto scope = ScopeOf(absl::StrCat("g (", x, "[2,3] x, ", scale, "[3] s) => (", scale,
+                                            "[A,B] y) { y = RMSNormalization(x, s) }"));
+    const auto inferred = Infer(*scope);
+    ASSERT_TRUE(inferred.ok()) << inferred.status();
+    EXPECT_EQ(ElementTypeName((*inferred)->types[scope->outputs[0]].tensor_type().elem_type()),
+              std::string(scale) == "float" ? "FLOAT" : "DOUBLE");
+    EXPECT_EQ(Extents(*scope, **inferred, "y"), "2,3");
+  }
+}
+
 TEST(Infer, ContradictionsNameTheNode) {
   EXPECT_THAT(ExtentsIn("g (float[2,3] a, float[4,5] b) => (float[A,B] y) { y = MatMul(a, b) }", "y"),
               HasSubstr("MatMul of 'y': "));
