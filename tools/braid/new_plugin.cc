@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes the plugin of sdk/template under another name. The template is in the program (template.cc, made at
+// Writes a plugin of sdk/template under another name. The templates are in the program (template.cc, made at
 // build).
 #include <fmt/format.h>
 
@@ -8,12 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <string_view>
 
 #include "tools/braid/command.h"
 
 namespace braid::cli {
 
 struct TemplateFile {
+  const char* kind;  // folder of sdk/template
   const char* name;  // "plugin" stands for the plugin's name
   const char* text;
 };
@@ -41,7 +43,7 @@ void CheckName(const std::string& name) {
         fmt::format("'{}' can't be a plugin's name: lower-case letters, digits and _, a letter first", name));
 }
 
-int Run(const std::string& name, const std::string& dir, bool json) {
+int Run(const std::string& name, std::string_view kind, const std::string& dir, bool json) {
   CheckName(name);
   const fs::path folder = dir.empty() ? fs::path(name) : fs::path(dir);
   if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
@@ -53,6 +55,7 @@ int Run(const std::string& name, const std::string& dir, bool json) {
   fs::create_directories(folder);
   nlohmann::json written = nlohmann::json::array();
   for (size_t i = 0; i < kTemplateSize; ++i) {
+    if (kTemplate[i].kind != kind) continue;
     const fs::path file = folder / Replaced(kTemplate[i].name, "plugin", name);
     std::ofstream out(file);
     out << Replaced(Replaced(kTemplate[i].text, "{{name}}", name), "{{class}}", type_name);
@@ -62,7 +65,7 @@ int Run(const std::string& name, const std::string& dir, bool json) {
     if (!json) fmt::print("{}\n", file.string());
   }
   if (json) {
-    fmt::print("{}\n", nlohmann::json({{"name", name}, {"files", written}}).dump(2));
+    fmt::print("{}\n", nlohmann::json({{"name", name}, {"kind", kind}, {"files", written}}).dump(2));
   } else {
     fmt::print("\n{}/README.md says how to build and try it.\n", folder.string());
   }
@@ -74,13 +77,25 @@ int Run(const std::string& name, const std::string& dir, bool json) {
 std::function<int()> AddNewPlugin(CLI::App& app) {
   struct Options {
     std::string name, dir;
-    bool json = false;
+    bool minimal = false, accelerator = false, c = false, json = false;
   };
   auto options = std::make_shared<Options>();
   app.add_option("name", options->name, "of the plugin: lower-case letters, digits and _")->required();
   app.add_option("--dir", options->dir, "folder to write (default: ./NAME); must be empty or not there");
+  CLI::Option* minimal = app.add_flag("--minimal", options->minimal,
+                                      "host memory, no queue, one operator, in C++ (the default)");
+  CLI::Option* accelerator = app.add_flag("--accelerator", options->accelerator,
+                                          "memory and an asynchronous queue of its own, operators in a "
+                                          "table, fusions, a planned workspace; in C++, "
+                                          "for a chip that is simulated");
+  CLI::Option* c = app.add_flag("--c", options->c, "as --minimal, in C99 without a C++ runtime");
+  minimal->excludes(accelerator)->excludes(c);
+  accelerator->excludes(c);
   app.add_flag("--json", options->json, "print JSON");
-  return [options] { return Run(options->name, options->dir, options->json); };
+  return [options] {
+    const char* kind = options->accelerator ? "accelerator" : options->c ? "c" : "minimal";
+    return Run(options->name, kind, options->dir, options->json);
+  };
 }
 
 }  // namespace braid::cli
