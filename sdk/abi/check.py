@@ -6,6 +6,9 @@ check.py layout            compares the layout of every struct in plugin.h with 
                            program and for x86-64 and aarch64 by static assertions
 check.py layout --update   writes the golden list and the assertions anew: an announced change, which needs a decision
                            note and, once a version is released, a new minor
+check.py types             compares the types of plugin.h with types-0.1.abi by abidiff, which sees more than the layout: the
+                           signatures of the slots, const, signedness
+check.py types --update    writes that file anew (abidw), as above
 check.py matrix            compiles each SDK header alone, with every compiler and standard that it promises
 """
 import argparse
@@ -21,6 +24,7 @@ SDK = Path(__file__).resolve().parent.parent
 HEADER = SDK / "include/braid/plugin.h"
 GOLDEN = SDK / "abi/layout-0.1.txt"
 ASSERTS = SDK / "abi/layout-0.1.c"
+TYPES = SDK / "abi/types-0.1.abi"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
@@ -117,6 +121,30 @@ def layout(update):
     return problems
 
 
+def types(update):
+    for tool in ("abidw", "abidiff", "gcc"):
+        if shutil.which(tool) is None:
+            print(f"types: not compared, {tool} is not installed (abigail-tools has abidw and abidiff)")
+            return []
+    found = structs(HEADER.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, "plugin.c"), Path(folder, "libplugin.so")
+        # A function for each struct: whatever it holds is among the library's types then.
+        source.write_text("#include <braid/plugin.h>\n" + "".join(f"BRAID_EXPORT void takes_{name}({name}* p);\nvoid takes_{name}({name}* p) {{ (void)p; }}\n" for name, _ in found))
+        built = run(["gcc", "-std=c99", "-g", "-O0", "-fPIC", "-shared", "-I", SDK / "include", source, "-o", library])
+        if built.returncode:
+            return [built.stderr]
+        if update:
+            written = run(["abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--no-architecture", "--type-id-style", "hash", "--out-file", TYPES, library])
+            print(f"wrote {TYPES.name}, {TYPES.stat().st_size} bytes")
+            return [written.stderr] if written.returncode else []
+        compared = run(["abidiff", "--no-show-locs", "--no-architecture", TYPES, library])
+    if compared.returncode:
+        return [compared.stdout + compared.stderr, "the types of the ABI changed; see docs/abi/versions.md"]
+    print(f"types: those of {len(found)} structs are as in {TYPES.name}")
+    return []
+
+
 def initialisers(text):
     """A body that uses every INIT macro."""
     lines = []
@@ -143,7 +171,7 @@ def matrix():
             body += "\n  return 0;\n}\n"
             for compiler, standard in itertools.product(("gcc", "clang"), standards):
                 if shutil.which(compiler) is None:
-                    continue
+                    continue  # told below
                 source = Path(folder, "alone.cc" if "++" in standard else "alone.c")
                 source.write_text(body)
                 command = [compiler, "-x", "c++" if "++" in standard else "c", f"-std={standard}", *WARNINGS, "-fsyntax-only",
@@ -163,10 +191,10 @@ def matrix():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["layout", "matrix"])
+    parser.add_argument("what", choices=["layout", "types", "matrix"])
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
-    problems = layout(arguments.update) if arguments.what == "layout" else matrix()
+    problems = {"layout": lambda: layout(arguments.update), "types": lambda: types(arguments.update), "matrix": matrix}[arguments.what]()
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
