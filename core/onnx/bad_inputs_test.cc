@@ -198,6 +198,49 @@ TEST(BadInputs, N11InitializersThatDoNotFitTheirDims) {
   EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"tensor 'w'", "negative dimension"}));
 }
 
+TEST(BadInputs, NoOpset) {
+  const std::string softmax = "g (float[2,2,3] x) => (float[2,2,3] y) { y = Softmax(x) }";
+  pb::ModelProto model = InOpset(1, softmax, 3);
+  model.clear_opset_import();
+  EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"imports no opset", "opset_import", "IR version 3"}));
+  // Models older than that knew no opsets.
+  model.set_ir_version(2);
+  const auto old = Loaded(model);
+  ASSERT_NE(old, nullptr);
+  EXPECT_THAT(old->info().notes, testing::ElementsAre("upgraded ai.onnx 1 to 28"));
+}
+
+TEST(BadInputs, DeclaredExtentsBelowMinusOne) {
+  pb::ModelProto model = InOpset(17, kRelu);
+  auto* dim = model.mutable_graph()
+                  ->mutable_input(0)
+                  ->mutable_type()
+                  ->mutable_tensor_type()
+                  ->mutable_shape()
+                  ->mutable_dim(0);
+  dim->set_dim_value(-1);
+  const auto unknown = Loaded(model);
+  ASSERT_NE(unknown, nullptr);
+  EXPECT_EQ(unknown->graph().values[unknown->graph().inputs[0]].type.dims[0].value, -1);
+  dim->set_dim_value(-5);
+  EXPECT_THAT(ErrorOf(model), SaysInOneLine(Parts{"input 'x'", "extent -5", "dimension 0"}));
+}
+
+TEST(BadInputs, ExtentsThatNothingHas) {
+  EXPECT_THAT(ErrorOf(InOpset(17,
+                              "g (float[1,16,1] x) => (float[A,B,C,D] y) <int64 s = {0}, int64 l = {4}> "
+                              "{ y = STFT(x, s, , l) }")),
+              SaysInOneLine(Parts{"STFT of 'y'", "frame_step is 0"}));
+  EXPECT_THAT(ErrorOf(InOpset(17,
+                              "g (float[1,1,2,2] x) => (float[A,B,C,D] y) <float[4] s = {1, 1, 1e30, 1}> "
+                              "{ y = Resize(x, , s) }")),
+              SaysInOneLine(Parts{"Resize of 'y'", "beyond 64 bits"}));
+  EXPECT_THAT(ErrorOf(InOpset(17,
+                              "g (float[1,1,2,2] x) => (float[A,B,C,D] y) <float[4] s = {1, 1, -3, 1}> "
+                              "{ y = Resize(x, , s) }")),
+              SaysInOneLine(Parts{"Resize of 'y'", "the extent -6"}));
+}
+
 TEST(BadInputs, N11MapsWhoseKeysAndValuesDiffer) {
   pb::MapProto map;
   map.set_key_type(pb::TensorProto::INT64);

@@ -35,6 +35,10 @@ absl::Status CheckType(const pb::TypeProto& type, int depth) {
     if (s.dim_size() > kMaxRank) {
       return Bad(absl::StrCat("has ", s.dim_size(), " dimensions; at most ", kMaxRank, " are supported"));
     }
+    for (int i = 0; i < s.dim_size(); ++i) {
+      if (s.dim(i).dim_value() < -1)
+        return Bad(absl::StrCat("declares the extent ", s.dim(i).dim_value(), " in dimension ", i));
+    }
     return absl::OkStatus();
   };
   switch (type.value_case()) {
@@ -58,7 +62,7 @@ absl::Status CheckType(const pb::TypeProto& type, int depth) {
   }
 }
 
-// A declared extent below zero is how some exporters write "unknown".
+// A declared extent of -1 is how some exporters write "unknown".
 void ForgetNegativeDims(pb::TypeProto* type) {
   if (!type->has_tensor_type() || !type->tensor_type().has_shape()) return;
   for (auto& dim : *type->mutable_tensor_type()->mutable_shape()->mutable_dim()) {

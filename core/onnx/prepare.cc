@@ -65,7 +65,12 @@ absl::Status NormaliseImports(pb::ModelProto* model) {
           "opset ", import.version(), " of domain '", domain.empty() ? "ai.onnx" : domain, "' is unknown; ",
           newest > 0 ? absl::StrCat("1 to ", newest, " are supported") : "1 is the first"));
   }
-  if (imports.empty()) imports[""] = 1;  // models older than IR 3 import nothing
+  if (imports.empty()) {
+    if (model->ir_version() >= 3)
+      return Bad(absl::StrCat("it imports no opset (opset_import), which a model of IR version ",
+                              model->ir_version(), " must"));
+    imports[""] = 1;  // models older than IR 3 import nothing
+  }
   imports.emplace("", kNewestOpset);
   model->clear_opset_import();
   for (const auto& [domain, version] : imports) {
