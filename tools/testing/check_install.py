@@ -9,7 +9,8 @@ the prefix elsewhere (it must not remember its place), and there
   - asks the installed command for its devices;
   - builds the installed example in plain C and runs a model on it, also in a process of its own, and looks for what the
     documents name;
-  - writes a plugin by the installed `braid new-plugin`, builds it, runs its test, and runs a model on its device. Where
+  - writes a plugin of each kind by the installed `braid new-plugin`, builds it, runs its tests, a model on its device, and
+    the conformance suite at the level smoke, which finds nothing; the example in C is what `new-plugin --c` writes. Where
     namespaces are allowed (unshare), the source and the build tree are out of reach while that is done.
 Ends with `N passed, N failed, N skipped`.
 """
@@ -72,6 +73,7 @@ class Install:
         run(args.cmake, "--install", args.build, "--prefix", first)
         self.prefix = work / "moved prefix"
         first.rename(self.prefix)
+        self.braid = next(self.prefix.rglob("bin/braid"))
         self.libraries = next(self.prefix.rglob("libbraid.so")).parent
         self.model = args.model
         if not self.model.exists():
@@ -144,7 +146,7 @@ class Install:
                 run("cc", "-x", language, f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", include, unit)
 
     def command(self) -> None:
-        text = run(next(self.prefix.rglob("bin/braid")), "devices")
+        text = run(self.braid, "devices")
         if "reference" not in text:
             raise RuntimeError(f"the installed command does not find its own plugins; it says:\n{text}")
 
@@ -165,7 +167,7 @@ class Install:
             if not (share / file).exists():
                 raise RuntimeError(f"share/{file} is not installed")
         run(sys.executable, "-m", "py_compile", share / "braid" / "cases" / "dump_cases.py")
-        folder, build = share / "braid" / "examples" / "plain", self.work / "plain"
+        folder, build = share / "braid" / "examples" / "plain", self.work / "example"
         outside(self.args.cmake, "-S", folder, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         outside(self.args.cmake, "--build", build)
         model, out = self.work / "add.onnx", self.work / "sum"
@@ -176,7 +178,7 @@ class Install:
                 "BRAID_CHECK": "abort",
                 "BRAID_ISOLATE": isolate,
             }
-            command = [next(self.prefix.rglob("bin/braid")), "run", model, "--device", "plain", "--output-dir", out]
+            command = [self.braid, "run", model, "--device", "plain", "--output-dir", out]
             text = outside(*command, "--input", f"x={self.npy([1.5, -2.0])}", **environment)
             if "plain:0" not in text.strip().split("\n")[-1]:
                 raise RuntimeError(f"the summary does not name plain:0:\n{text}")
@@ -184,39 +186,71 @@ class Install:
             if y != (6.0, -8.0):
                 raise RuntimeError(f"x + x + (x + x) of 1.5, -2 on plain is {y}, BRAID_ISOLATE={isolate}")
 
-    def template(self) -> None:
-        outside = self.outside
-        braid = next(self.prefix.rglob("bin/braid"))
-        folder = self.work / "acme"
-        outside(braid, "new-plugin", "acme", "--dir", folder)
+    def new_plugin(self, name: str, kind: str) -> pathlib.Path:
+        """The folder with the library of a plugin that was written, built and tested; its manifest lies there too."""
+        outside, folder = self.outside, self.work / name
+        outside(self.braid, "new-plugin", name, f"--{kind}", "--dir", folder)
         outside(self.args.cmake, "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         outside(self.args.cmake, "--build", folder / "build")
         cache = (folder / "build" / "CMakeCache.txt").read_text()
         if str(self.args.source.resolve()) in cache:
             raise RuntimeError("the plugin's build tree refers to Braid's source tree")
+        if kind == "c" and "CMAKE_CXX_COMPILER" in cache:
+            raise RuntimeError("the plugin in C asks for a C++ compiler")
         text = outside("ctest", "--test-dir", folder / "build", "--output-on-failure", "--no-tests=error")
-        if "acme_isolated_test" not in text:
+        if f"{name}_isolated_test" not in text:
             raise RuntimeError(f"the template does not test itself isolated:\n{text}")
-        manifest = json.loads(next((folder / "build").rglob("acme.braid.json")).read_text())
+        plugins = folder / "build" / "lib" / "braid" / "plugins"
+        manifest = json.loads((plugins / f"{name}.braid.json").read_text())
         if manifest["abi"] != "0.1":
             raise RuntimeError(f"the manifest's abi is {manifest['abi']!r}")
-        path = {"BRAID_PLUGIN_PATH": str(folder / "build" / "lib" / "braid" / "plugins"), "BRAID_CHECK": "1"}
-        devices = [d["id"] for d in json.loads(outside(braid, "devices", "--json", **path))]
-        if "acme:0" not in devices:
-            raise RuntimeError(f"`braid devices` does not list acme:0, but {devices}")
+        if kind == "c" and b"libstdc++" in (plugins / f"libbraid_{name}.so").read_bytes():
+            raise RuntimeError("the plugin in C needs the C++ runtime")
+        return plugins
+
+    def conformance(self, plugins: pathlib.Path) -> None:
+        text = self.outside(self.braid, "conformance", "--plugin", plugins, "--level", "smoke")
+        last = text.strip().split("\n")[-1]
+        passed = int(last.split()[0])
+        if passed < 250 or " 0 failed," not in last:
+            raise RuntimeError(f"conformance: {text}")
+
+    def relu_on(self, name: str, plugins: pathlib.Path) -> None:
+        path = {"BRAID_PLUGIN_PATH": str(plugins), "BRAID_CHECK": "1"}
+        devices = [d["id"] for d in json.loads(self.outside(self.braid, "devices", "--json", **path))]
+        if f"{name}:0" not in devices:
+            raise RuntimeError(f"`braid devices` does not list {name}:0, but {devices}")
         x = [-2.0, -0.5, 0.0, 3.0, 1e30]
         npy = self.npy(x)
-        relu, out = self.work / "acme.onnx", self.work / "out"
+        relu, out = self.work / "acme.onnx", self.work / f"out of {name}"
         relu.write_bytes(RELU)
-        command = [braid, "run", relu, "--device", "acme", "--input", f"x={npy}", "--output-dir", out]
-        text = outside(*command, **path)
-        if "acme:0" not in text.strip().split("\n")[-1]:
-            raise RuntimeError(f"the summary does not name acme:0:\n{text}")
+        command = [self.braid, "run", relu, "--device", name, "--input", f"x={npy}", "--output-dir", out]
+        text = self.outside(*command, **path)
+        if f"{name}:0" not in text.strip().split("\n")[-1]:
+            raise RuntimeError(f"the summary does not name {name}:0:\n{text}")
         y = struct.unpack(f"<{len(x)}f", (out / "y.npy").read_bytes()[-4 * len(x) :])
         if y != struct.unpack(f"<{len(x)}f", struct.pack(f"<{len(x)}f", 0, 0, 0, 3, 1e30)):
-            raise RuntimeError(f"Relu of {x} on acme is {y}")
+            raise RuntimeError(f"Relu of {x} on {name} is {y}")
+
+    def minimal_plugin(self) -> None:
+        plugins = self.new_plugin("acme", "minimal")
+        self.relu_on("acme", plugins)
+        self.conformance(plugins)
         if not self.hidden:
             print("  (namespaces are not allowed here: the source tree was not covered, only unused)")
+
+    def accelerator_plugin(self) -> None:
+        plugins = self.new_plugin("fast_acme", "accelerator")
+        self.relu_on("fast_acme", plugins)
+        self.conformance(plugins)
+
+    def c_plugin(self) -> None:
+        self.conformance(self.new_plugin("plain", "c"))
+        example = self.prefix / "share" / "braid" / "examples" / "plain"
+        for file in sorted(p for p in (self.work / "plain").iterdir() if p.is_file()):
+            lines = (example / file.name).read_text().split("\n")
+            if "\n".join(line for line in lines if "SPDX-License" not in line) != file.read_text():
+                raise RuntimeError(f"{file.name} of the example is not what new-plugin --c writes")
 
 
 def main() -> int:
@@ -241,7 +275,9 @@ def main() -> int:
             install.headers,
             install.command,
             install.example,
-            install.template,
+            install.minimal_plugin,
+            install.accelerator_plugin,
+            install.c_plugin,
         )
         for check in checks:
             title = check.__name__.replace("_", " ")
