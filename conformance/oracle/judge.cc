@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <sstream>
 
 #include "conformance/oracle/oracle.h"
@@ -79,7 +80,43 @@ std::string ElementText(const T& v) {
   }
 }
 
-Verdict JudgeExact(const Value& got, const Value& want, uint32_t arithmetic) {
+std::string JudgeForm(const Tensor& got, int32_t type, const Dims& dims) {
+  if (got.type() != type)
+    return "is of " + reference::TypeName(got.type()) + ", " + reference::TypeName(type) + " is expected";
+  if (got.dims() != dims)
+    return "has the shape " + reference::DimsText(got.dims()) + ", " + reference::DimsText(dims) +
+           " is expected";
+  return "";
+}
+
+// A map has no order: with its keys sorted.
+Value Sorted(const Value& map) {
+  if (map.items.size() != 2 || map.items[0].kind != GRAPH_TENSOR || map.items[1].kind != GRAPH_TENSOR)
+    return map;
+  const Tensor &keys = map.items[0].tensor, &values = map.items[1].tensor;
+  if (keys.size() != values.size()) return map;
+  Value sorted = map;
+  reference::DispatchIn<reference::kAllTypes>(keys.type(), [&]<class Key>() {
+    if constexpr (std::is_integral_v<Key> || std::is_same_v<Key, std::string>) {
+      std::vector<int64_t> order(static_cast<size_t>(keys.size()));
+      std::iota(order.begin(), order.end(), 0);
+      std::sort(order.begin(), order.end(),
+                [&](int64_t a, int64_t b) { return keys.data<Key>()[a] < keys.data<Key>()[b]; });
+      sorted.items = {Value(Tensor(keys.type(), keys.dims())), Value(Tensor(values.type(), values.dims()))};
+      reference::DispatchIn<reference::kAllTypes>(values.type(), [&]<class T>() {
+        for (size_t i = 0; i < order.size(); ++i) {
+          sorted.items[0].tensor.data<Key>()[i] = keys.data<Key>()[order[i]];
+          sorted.items[1].tensor.data<T>()[i] = values.data<T>()[order[i]];
+        }
+      });
+    }
+  });
+  return sorted;
+}
+
+Verdict JudgeExact(const Value& given, const Value& expected, uint32_t arithmetic) {
+  const bool maps = given.kind == GRAPH_MAP && expected.kind == GRAPH_MAP;
+  const Value &got = maps ? Sorted(given) : given, &want = maps ? Sorted(expected) : expected;
   Verdict verdict;
   if (got.kind != want.kind) {
     verdict.text = "is another kind of value (" + std::to_string(got.kind) + ", " +
@@ -99,6 +136,8 @@ Verdict JudgeExact(const Value& got, const Value& want, uint32_t arithmetic) {
     return verdict;
   }
   const Tensor &g = got.tensor, &w = want.tensor;
+  verdict.text = JudgeForm(g, w.type(), w.dims());
+  if (!verdict.text.empty()) return verdict;
   const bool flush = (arithmetic & BRAID_ARITH_FLUSH_DENORMALS) != 0;
   int64_t wrong = 0, first = -1;
   std::string what;
@@ -166,11 +205,8 @@ Verdict Judge(const Value& got, const Expected& expected, uint32_t arithmetic) {
     return verdict;
   }
   const Dims& dims = expected.is_exact ? exact.tensor.dims() : expected.value.dims();
-  if (t.dims() != dims) {
-    verdict.text =
-        "has the shape " + reference::DimsText(t.dims()) + ", " + reference::DimsText(dims) + " is expected";
-    return verdict;
-  }
+  verdict.text = JudgeForm(t, expected.type, dims);
+  if (!verdict.text.empty()) return verdict;
   if (expected.is_exact) return JudgeExact(got, exact, arithmetic);
 
   const double largest = Largest(expected.type);
