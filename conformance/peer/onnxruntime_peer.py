@@ -34,6 +34,8 @@ REFUSALS = (
     "not currently supported",
     "is not supported",
     "not implemented",
+    "is not currently registered or supported",
+    "Unsupported pooling size",
 )
 
 
@@ -95,10 +97,8 @@ class Peer:
         return array.reshape(dims)
 
     def ort_value(self, value: tuple):
-        """An OrtValue of a tensor of any type."""
+        """An OrtValue of a tensor of any type but strings."""
         _, element, dims, data = value
-        if element == STRING:
-            return self.ort.OrtValue.ortvalue_from_numpy(self.strings(dims, data))
         made = self.ort.OrtValue.ortvalue_from_shape_and_type(dims, element)
         if made.tensor_size_in_bytes() != len(data):
             raise Refused(f"its tensors of type {element} have another size")
@@ -189,7 +189,8 @@ class Peer:
         declared = {value.name: value.type for value in graph.output}
         tensors = all(t.WhichOneof("value") == "tensor_type" for t in declared.values())
         for inputs in runs:
-            if tensors and all(value[0] == TENSOR for _, value in inputs):
+            # Its OrtValues hold every type but strings, what `run` takes every kind but a few types.
+            if tensors and all(value[0] == TENSOR and value[1] != STRING for _, value in inputs):
                 feed = {name: self.ort_value(value) for name, value in inputs}
                 for value in session.run_with_ort_values(outputs, feed):
                     out.write(self.of_ort_value(value))
