@@ -69,6 +69,7 @@ std::string PluginsJson() {
                               {"outcome", PluginReport::OutcomeName(r.outcome)},
                               {"reason", r.reason},
                               {"violations", violations[r.id]},
+                              {"isolation", registry.Isolation(r.id)},
                               {"conformance", ConformanceJson(r)},
                               {"devices", r.devices}});
   return out.dump(2, ' ', false, json::error_handler_t::replace);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -86,10 +87,31 @@ absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::st
   return chosen;
 }
 
+// Of a list of devices, whether there are such plugins. Which devices they have is known once they are
+// loaded, which a run does.
+absl::Status CheckDeviceList(const std::string& list) {
+  if (list.empty() || list == "auto") return absl::OkStatus();
+  const std::vector<PluginReport> reports = Registry::Default().Report();
+  if (reports.empty()) return absl::OkStatus();  // the run says where was looked
+  for (absl::string_view part : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
+    part = absl::StripAsciiWhitespace(part);
+    const absl::string_view id = part.substr(0, part.find(':'));
+    if (std::any_of(reports.begin(), reports.end(), [&](const PluginReport& r) { return r.id == id; }))
+      continue;
+    std::set<std::string> ids;
+    for (const PluginReport& report : reports)
+      if (!report.id.empty()) ids.insert(report.id);
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no device '", part, "'; the plugins are ", absl::StrJoin(ids, ", ")));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model,
                                                          std::string origin, const graph_options& options) {
   std::unique_ptr<Session> session(new Session(std::move(model), std::move(origin)));
   session->devices_ = options.devices != nullptr ? options.devices : "";
+  if (absl::Status s = CheckDeviceList(session->devices_); !s.ok()) return s;
   session->verbose_ = (options.flags & GRAPH_VERBOSE) != 0;
   if ((options.flags & ~GRAPH_VERBOSE) != 0)
     return absl::InvalidArgumentError(
@@ -167,6 +189,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Device>>> Session::OpenDevices() cons
   auto devices = ChooseDevices(devices_);
   if (!devices.ok()) return devices;
   std::vector<Options> vendor(devices->size());
+  std::vector<bool> isolated(devices->size(), false);
   for (const DeviceOption& option : device_options_) {
     bool used = false;
     for (size_t d = 0; d < devices->size(); ++d) {
@@ -174,6 +197,14 @@ absl::StatusOr<std::vector<std::shared_ptr<Device>>> Session::OpenDevices() cons
       if (device.plugin()->id() != option.plugin || (option.index >= 0 && device.index() != option.index))
         continue;
       used = true;
+      // Braid's own; every other key is the vendor's.
+      if (option.key == "isolation") {
+        if (option.value != "process")
+          return absl::InvalidArgumentError(
+              absl::StrCat("options: device option '", option.text, "': isolation can only be 'process'"));
+        isolated[d] = true;
+        continue;
+      }
       vendor[d].push_back({option.key, option.value});
     }
     if (!used)
@@ -183,9 +214,16 @@ absl::StatusOr<std::vector<std::shared_ptr<Device>>> Session::OpenDevices() cons
                         [](std::string* out, const auto& d) { absl::StrAppend(out, d->name()); })));
   }
   for (size_t d = 0; d < devices->size(); ++d) {
-    if (vendor[d].empty() && !cache_folder_.has_value()) continue;
-    auto own =
-        (*devices)[d]->plugin()->MakeDevice((*devices)[d]->index(), std::move(vendor[d]), cache_folder_);
+    if (vendor[d].empty() && !cache_folder_.has_value() && !isolated[d]) continue;
+    auto plugin = absl::StatusOr<std::shared_ptr<Plugin>>((*devices)[d]->plugin());
+    if (isolated[d]) plugin = Registry::Default().Isolated(*plugin);
+    if (!plugin.ok()) return plugin.status();
+    auto own = (*plugin)->MakeDevice((*devices)[d]->index(), vendor[d], cache_folder_);
+    // One whose process is not to be started now is left out of the graph's runs, which say why. So long its
+    // place is held by the device as the registry knows it, whose info is the same.
+    if (!own.ok() && isolated[d] && absl::IsUnavailable(own.status()))
+      own = std::make_shared<Device>(*plugin, (*devices)[d]->index(), (*devices)[d]->info(), vendor[d],
+                                     cache_folder_);
     if (!own.ok()) return own.status();
     (*devices)[d] = *std::move(own);
   }

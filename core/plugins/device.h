@@ -360,15 +360,18 @@ inline braid_status Fence::Wait(uint64_t timeout_ns) const {
 
 inline void Fence::OnReady(void(BRAID_CALL* callback)(void*, braid_status), void* argument) const {
   if (handle_ == nullptr) return callback(argument, BRAID_OK);
-  device_->table().fence->on_ready(handle_, callback, argument);
+  AtBoundary([&] { device_->table().fence->on_ready(handle_, callback, argument); });
 }
 
-inline void Fence::Signal(braid_status status) const { device_->table().fence->signal(handle_, status); }
+inline void Fence::Signal(braid_status status) const {
+  AtBoundary([&] { device_->table().fence->signal(handle_, status); });
+}
 
 inline braid_status Exec::WorkspaceSize(const braid_binding* inputs, uint32_t count, uint64_t* bytes) const {
   ErrorSink::Clear();
-  return device_->Note(
-      device_->table().exec->workspace_size(handle_, inputs, count, sizeof(braid_binding), bytes));
+  return device_->Note(AtBoundary([&] {
+    return device_->table().exec->workspace_size(handle_, inputs, count, sizeof(braid_binding), bytes);
+  }));
 }
 
 inline braid_status Exec::Submit(const braid_submit& submit, Fence* fence) const {

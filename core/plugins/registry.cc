@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <thread>
 
@@ -290,6 +291,30 @@ absl::StatusOr<std::shared_ptr<Device>> Registry::Replace(const std::shared_ptr<
   return fresh;
 }
 
+absl::StatusOr<std::shared_ptr<Plugin>> Registry::Isolated(const std::shared_ptr<Plugin>& plugin) {
+  if (plugin->isolated()) return plugin;
+  std::lock_guard<std::mutex> one_at_a_time(isolating_);
+  for (const std::shared_ptr<Plugin>& other : isolated_)
+    if (other->id() == plugin->id()) return other;
+  Plugin::LoadOptions options;
+  options.expected_id = plugin->id();
+  options.check = options_.check;
+  options.isolate = true;
+  options.cache_dir = options_.cache_dir;
+  auto made = Plugin::Load(plugin->library(), options);
+  if (made.ok()) isolated_.push_back(*made);
+  return made;
+}
+
+std::string Registry::Isolation(const std::string& id) {
+  for (const std::shared_ptr<Plugin>& plugin : Plugins())
+    if (plugin->id() == id && plugin->isolated()) return plugin->isolation();
+  std::lock_guard<std::mutex> lock(isolating_);
+  for (const std::shared_ptr<Plugin>& plugin : isolated_)
+    if (plugin->id() == id) return plugin->isolation();
+  return "";
+}
+
 std::shared_ptr<Device> Registry::Usable(const std::shared_ptr<Device>& device) {
   // The devices of one process are lost together, and not all of them know it yet.
   if (!device->is_open() || (device->Health().ok() && !device->lost()) || !device->lost()) return device;
@@ -305,6 +330,11 @@ void Registry::Release() {
     loaded_ = released_ = true;
     devices.swap(devices_);
     plugins.swap(plugins_);
+  }
+  {
+    std::lock_guard<std::mutex> lock(isolating_);
+    std::move(isolated_.begin(), isolated_.end(), std::back_inserter(plugins));
+    isolated_.clear();
   }
   for (std::shared_ptr<Device>& device : devices) {
     if (device.use_count() > 1) device->LeaveOpen();

@@ -84,12 +84,16 @@ class Registry {
   // discovery.
   std::vector<std::shared_ptr<Device>> Devices();
   std::vector<std::shared_ptr<Plugin>> Plugins();
+  // How the plugin's own processes are, "" if it has none.
+  std::string Isolation(const std::string& id);
   // "acme:0", or "acme" for its first device. NotFound names what there is.
   absl::StatusOr<std::shared_ptr<Device>> Find(const std::string& name);
   // Puts another, unopened Device in the place of a lost one. If that was done already, what is there now.
   absl::StatusOr<std::shared_ptr<Device>> Replace(const std::shared_ptr<Device>& lost);
   // The device, or if it is open and lost a fresh one in its place.
   std::shared_ptr<Device> Usable(const std::shared_ptr<Device>& device);
+  // The same plugin in a process of its own, which is started at the first call; itself if it has one.
+  absl::StatusOr<std::shared_ptr<Plugin>> Isolated(const std::shared_ptr<Plugin>& plugin);
   // Adds a plugin that was not found by a manifest (linked in, or made by a test).
   absl::Status Add(std::shared_ptr<Plugin> plugin);
 
@@ -118,6 +122,8 @@ class Registry {
   std::vector<Manifest> manifests_;  // of reports_ with the same index
   std::vector<PluginReport> reports_;
   std::vector<std::shared_ptr<Plugin>> plugins_;
+  std::mutex isolating_;
+  std::vector<std::shared_ptr<Plugin>> isolated_;  // of Isolated
   std::vector<std::shared_ptr<Device>> devices_;
 };
 

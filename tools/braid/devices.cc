@@ -116,6 +116,7 @@ int Doctor(bool as_json) {
     if (p["outcome"] == "loaded" && p["devices"].empty())
       fmt::print("    no device{}\n",
                  id == "sim" ? ": BRAID_SIM=1 in the environment switches simulated ones on" : "");
+    if (const std::string isolation = p["isolation"]; !isolation.empty()) fmt::print("    {}\n", isolation);
     if (const uint64_t n = p["violations"]; n > 0) fmt::print("    {} breaches of the ABI's rules\n", n);
   }
   if (plugins["plugins"].empty()) fmt::print("  none\n");

@@ -59,16 +59,25 @@ void FutexWake(std::atomic<uint32_t>* word) {
 
 bool SpinFor(const std::function<bool()>& ready) {
   if (ready()) return true;
-  // With one core, who spins keeps the other side from working.
+  // With one core, who spins keeps the other side from working. So it is on a busy machine where both sides
+  // share one: who has spun in vain spins less, and looks now and then whether that has changed.
   static const bool alone = std::thread::hardware_concurrency() < 2;
   if (alone) return false;
-  const uint64_t end = Now() + kSpinNs;
+  constexpr uint64_t kLeastNs = 1'000;
+  constexpr uint32_t kLookEach = 64;
+  thread_local uint64_t budget = kSpinNs;
+  thread_local uint32_t waits = 0;
+  const uint64_t own = ++waits % kLookEach == 0 ? kSpinNs : budget, end = Now() + own;
   do {
     for (int i = 0; i < 16; ++i) {
-      if (ready()) return true;
+      if (ready()) {
+        budget = kSpinNs;
+        return true;
+      }
       Pause();
     }
   } while (Now() < end);
+  budget = std::max(budget / 4, kLeastNs);
   return ready();
 }
 

@@ -40,7 +40,7 @@ struct BoardLayout {
   alignas(64) std::atomic<uint64_t> written;   // bytes that the host ever put in
   alignas(64) std::atomic<uint64_t> read;      // and the process took out
   alignas(64) std::atomic<uint32_t> sleeping;  // 1: the process waits in futex for more
-  alignas(64) std::atomic<uint32_t> main_op, worker_op, crash_op, crashed;
+  alignas(64) std::atomic<uint32_t> main_op, worker_op, sender_op, crash_op, crashed;
   Cell cells[kCells];
   alignas(64) uint8_t ring[kRing];
 };

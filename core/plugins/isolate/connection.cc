@@ -17,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/plugins/error_sink.h"
 #include "core/plugins/host.h"
-#include "core/plugins/isolate/slots.h"
 #include "core/plugins/status.h"
 #include "core/plugins/view.h"
 
@@ -164,15 +163,26 @@ void Connection::Read() {
   Lose(absl::StrCat("the process of the plugin ", name, " ", why));
 }
 
+uint64_t Connection::Deadline(Op op) const {
+  return HostNow() + (set_deadline_ns_ != 0 ? set_deadline_ns_ : DeadlineNs(op));
+}
+
+Op Connection::Busy() const {
+  const BoardLayout& board = board_->layout();
+  for (const auto* note : {&board.worker_op, &board.sender_op, &board.main_op})
+    if (const auto op = static_cast<Op>(note->load()); *SlotName(op) != '\0') return op;
+  return Op::kNone;
+}
+
 std::string Connection::Place() {
   const BoardLayout& board = board_->layout();
-  if (board.crashed.load() != 0 && board.crash_op.load() == 0) return " in a thread of the plugin's own";
-  for (const auto* op : {&board.crash_op, &board.worker_op, &board.main_op})
-    if (const char* slot = SlotName(static_cast<Op>(op->load())); *slot != '\0')
-      return absl::StrCat(" in ", slot);
+  auto op = static_cast<Op>(board.crash_op.load());
+  if (board.crashed.load() != 0 && op == Op::kNone) return " in a thread of the plugin's own";
+  if (*SlotName(op) == '\0') op = Busy();
+  if (*SlotName(op) != '\0') return absl::StrCat(" in ", SlotName(op));
   std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [id, call] : calls_)
-    if (const char* slot = SlotName(call->op); *slot != '\0') return absl::StrCat(" in ", slot);
+    if (*SlotName(call->op) != '\0') return absl::StrCat(" in ", SlotName(call->op));
   return "";
 }
 
@@ -213,18 +223,16 @@ std::string Connection::Overdue() {
   const Waiting* first = nullptr;
   for (const auto& [id, call] : calls_)
     if (now > call->deadline_ns && (first == nullptr || call->deadline_ns < first->deadline_ns)) first = call;
+  // A slot that gives no answer may be what keeps another from being called.
+  const Op busy = Busy();
   if (first != nullptr) {
-    // A slot that gives no answer may be what keeps this one from being called.
-    const auto busy = static_cast<Op>(board_->layout().worker_op.load());
-    const bool behind = first->op == Op::kShutdown && busy != Op::kShutdown && *SlotName(busy) != '\0';
+    const bool behind = first->op == Op::kShutdown && busy != Op::kNone;
     return late(SlotName(behind ? busy : first->op));
   }
   for (const auto& [id, fence] : fences_) {
     const uint64_t deadline = fence->deadline_ns.load();
     if (deadline == 0 || now <= deadline || (fence->word().load() & kDone) != 0) continue;
-    const auto busy = static_cast<Op>(board_->layout().worker_op.load());
-    const char* slot = SlotName(busy);
-    if (*slot != '\0') return late(slot);
+    if (busy != Op::kNone) return late(SlotName(busy));
     return absl::StrCat("did not end a run (", SlotName(fence->op), ") within its deadline, and was ended");
   }
   return "";
@@ -235,7 +243,7 @@ braid_status Connection::Call(Op op, const Writer& payload, std::string* result,
   Waiting waiting;
   waiting.op = op;
   waiting.graph = graph;
-  waiting.deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : HostNow() + DeadlineNs(op);
+  waiting.deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : Deadline(op);
   const uint64_t id = NewId();
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -329,7 +337,7 @@ std::shared_ptr<RemoteFence> Connection::NewFence(Op op, uint64_t deadline_ns) {
   auto fence = std::make_shared<RemoteFence>();
   fence->id = NewId();
   fence->op = op;
-  fence->deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : HostNow() + DeadlineNs(op);
+  fence->deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : Deadline(op);
   fence->board = board_;
   fence->cell = board_->TakeCell();
   return fence;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "core/plugins/isolate/board.h"
+#include "core/plugins/isolate/slots.h"
 #include "core/plugins/isolate/wire.h"
 
 namespace braid::isolate {
@@ -138,6 +139,9 @@ class Connection {
   // Sends over the socket what the ring's messages may refer to.
   absl::Status SendNumbered(Op op, uint64_t id, std::string_view payload, int fd = -1);
   absl::Status Queue(Op op, uint64_t id, std::string_view payload);
+  uint64_t Deadline(Op op) const;  // from now
+  // Where a thread of the process is that others wait for; kNone: nowhere in the plugin.
+  Op Busy() const;
   // Ends a fence whose cell says that it is done.
   braid_status Settle(const std::shared_ptr<RemoteFence>& fence);
 
@@ -146,6 +150,7 @@ class Connection {
   std::string name_;
   const std::shared_ptr<HostBoard> board_;
   const OnLost on_lost_;
+  const uint64_t set_deadline_ns_ = SetDeadlineNs();
   std::atomic<uint64_t> next_id_{1};
   std::atomic<bool> lost_{false}, closing_{false};
   std::mutex numbered_mutex_;

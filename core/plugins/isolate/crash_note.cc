@@ -30,14 +30,14 @@ void OnCrash(int number, siginfo_t* info, void* context) {
 
 }  // namespace
 
-SlotNote::SlotNote(std::atomic<uint32_t>* place, uint32_t op) : place_(place) {
+SlotNote::SlotNote(std::atomic<uint32_t>* place, uint32_t op) : place_(place), outer_(current_op) {
   current_op = op;
   if (place_ != nullptr) place_->store(op, std::memory_order_relaxed);
 }
 
 SlotNote::~SlotNote() {
-  current_op = 0;
-  if (place_ != nullptr) place_->store(0, std::memory_order_relaxed);
+  current_op = outer_;
+  if (place_ != nullptr) place_->store(outer_, std::memory_order_relaxed);
 }
 
 void NoteCrashes(BoardLayout* board) {

@@ -22,6 +22,7 @@ class SlotNote {
 
  private:
   std::atomic<uint32_t>* const place_;
+  const uint32_t outer_;
 };
 
 // From now on a signal that ends the process first notes on the board which slot it came from, and is then

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugins/isolate/isolate.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -23,11 +27,12 @@ using testing::ChainGraph;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::shared_ptr<Device> Isolated(const std::string& fault = "", bool check = false) {
+std::shared_ptr<Device> Isolated(const std::string& fault = "", bool check = false,
+                                 const std::string& fixture = "good") {
   Plugin::LoadOptions options;
   options.check = check;
   options.isolate = true;
-  auto plugin = Plugin::Load(testing::FixtureLibrary("good"), options);
+  auto plugin = Plugin::Load(testing::FixtureLibrary(fixture), options);
   EXPECT_TRUE(plugin.ok()) << plugin.status();
   if (!plugin.ok()) return nullptr;
   auto device = (*plugin)->MakeDevice(0, fault.empty() ? Options() : Options{{"fault", fault}});
@@ -37,8 +42,9 @@ std::shared_ptr<Device> Isolated(const std::string& fault = "", bool check = fal
 
 // One node of ChainGraph on buffers of an isolated device.
 struct Segment {
-  explicit Segment(NodeId node, const std::string& fault = "", bool check = false)
-      : device(Isolated(fault, check)), graph(ChainGraph()) {
+  explicit Segment(NodeId node, const std::string& fault = "", bool check = false,
+                   const std::string& fixture = "good")
+      : device(Isolated(fault, check, fixture)), graph(ChainGraph()) {
     view = GraphView::Segment(graph, {node}, {});
     auto compiled = device->Compile(*view, {});
     status = compiled.status();
@@ -246,6 +252,124 @@ TEST_F(Isolation, AHangEndsAtItsDeadline) {
   EXPECT_EQ(ended.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(ended.message()), HasSubstr("within its deadline"));
   EXPECT_LT(HostNow() - start, 5'000'000'000u);
+}
+
+// Tensors in memory of both processes are worked on where they lie.
+TEST_F(Isolation, ATensorInSharedMemoryIsNotCopied) {
+  Segment s(0, "", false, "imports");
+  ASSERT_TRUE(s.status.ok()) << s.status;
+  EXPECT_TRUE(s.device->info().Has(BRAID_MEMORY_MAPPABLE));
+  s.in = *s.device->BufferAlloc(16, BRAID_BUFFER_MAPPABLE);
+  s.out = *s.device->BufferAlloc(16, BRAID_BUFFER_MAPPABLE);
+  s.bindings[0].buffer = s.in.get();
+  s.bindings[1].buffer = s.out.get();
+  auto* in = static_cast<float*>(*s.in.Map(0, 16));
+  const auto* out = static_cast<const float*>(*s.out.Map(0, 16));
+  EXPECT_FALSE(s.in.Map(0, 16).ok());
+  const IsolationTraffic before = CountIsolation();
+  for (float x = 0; x < 100; ++x) {
+    std::fill_n(in, 4, x);
+    Fence run;
+    ASSERT_EQ(s.exec.Submit(s.submit, &run), BRAID_OK);
+    ASSERT_EQ(run.Wait(kForever), BRAID_OK);
+    EXPECT_EQ(out[3], -x);
+  }
+  EXPECT_EQ(CountIsolation().copied, before.copied);
+  // From and to other memory: once.
+  std::array<float, 4> values = {1, 2, 3, 4}, back{};
+  EXPECT_FALSE(s.Transfer(BRAID_TRANSFER_WRITE, s.in, values.data(), 16));
+  EXPECT_FALSE(s.Transfer(BRAID_TRANSFER_READ, s.in, back.data(), 16));
+  EXPECT_EQ(back, values);
+  EXPECT_EQ(CountIsolation().copied, before.copied + 32);
+}
+
+TEST_F(Isolation, BuffersGoFromProcessToProcess) {
+  Segment first(0, "", false, "imports"), second(0, "", false, "imports");
+  ASSERT_NE(first.device->plugin(), second.device->plugin());
+  Buffer made = *first.device->BufferAlloc(4096, 0, 0, BRAID_HANDLE_MEMFD);
+  const auto handle = made.Export(BRAID_HANDLE_MEMFD);
+  ASSERT_TRUE(handle.ok()) << handle.status();
+  Buffer same = *second.device->BufferImport(*handle);
+  close(static_cast<int>(handle->fd));
+  // The first writes its output there, which is the second's input.
+  first.bindings[1].buffer = made.get();
+  second.bindings[0].buffer = same.get();
+  std::array<float, 4> values = {1, 2, 3, 4}, result{};
+  first.Transfer(BRAID_TRANSFER_WRITE, first.in, values.data(), 16);
+  Fence a, b;
+  ASSERT_EQ(first.exec.Submit(first.submit, &a), BRAID_OK);
+  ASSERT_TRUE(a.Result().ok());
+  const uint64_t copied = CountIsolation().copied;
+  ASSERT_EQ(second.exec.Submit(second.submit, &b), BRAID_OK);
+  ASSERT_TRUE(b.Result().ok());
+  EXPECT_EQ(CountIsolation().copied, copied);
+  second.Transfer(BRAID_TRANSFER_READ, second.out, result.data(), 16);
+  EXPECT_THAT(result, ElementsAre(1, 2, 3, 4));  // twice negated
+  EXPECT_FALSE(first.device->BufferAlloc(16, 0, 0, BRAID_HANDLE_DMABUF).ok());
+  EXPECT_FALSE(first.in.Export(BRAID_HANDLE_FD).ok());
+}
+
+// A file that its owner could make shorter would end this process as it reads.
+TEST_F(Isolation, OnlySealedMemoryIsImported) {
+  Segment s(0, "", false, "imports");
+  braid_handle handle = BRAID_HANDLE_INIT;
+  handle.kind = BRAID_HANDLE_FD;
+  handle.fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  ASSERT_EQ(ftruncate(static_cast<int>(handle.fd), 4096), 0);
+  handle.bytes = 4096;
+  EXPECT_THAT(std::string(s.device->BufferImport(handle).status().message()),
+              HasSubstr("sealed against shrinking"));
+  ASSERT_EQ(fcntl(static_cast<int>(handle.fd), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  EXPECT_TRUE(s.device->BufferImport(handle).ok());
+  handle.bytes = 8192;
+  EXPECT_FALSE(s.device->BufferImport(handle).ok());
+  close(static_cast<int>(handle.fd));
+}
+
+TEST_F(Isolation, AnswersForShapesSeenBeforeAreKept) {
+  Segment s(0);
+  int32_t rank = 0;
+  int64_t dims[BRAID_MAX_RANK];
+  uint64_t bytes = 0;
+  const auto ask = [&] {
+    EXPECT_EQ(s.exec.OutputDims(s.bindings, 1, s.view->outputs()[0], &rank, dims), BRAID_OK);
+    EXPECT_EQ(s.exec.WorkspaceSize(s.bindings, 1, &bytes), BRAID_OK);
+    EXPECT_EQ(s.exec.IoRequirements(s.view->inputs()[0])->alignment, 4u);
+  };
+  ask();
+  const uint64_t before = CountIsolation().messages;
+  ask();
+  EXPECT_EQ(CountIsolation().messages, before);
+  s.dims[0] = 3;
+  ask();
+  EXPECT_EQ(CountIsolation().messages, before + 2);
+  EXPECT_EQ(dims[0], 3);
+}
+
+TEST_F(Isolation, TheHostSignalsWhatASubmitWaitsFor) {
+  Segment s(0);
+  std::array<float, 4> values = {1, 2, 3, 4}, result{};
+  ASSERT_TRUE(s.Transfer(BRAID_TRANSFER_WRITE, s.in, values.data(), 16).Result().ok());
+  for (braid_status end : {BRAID_OK, BRAID_CANCELLED}) {
+    auto signal = s.device->FenceCreate();
+    ASSERT_TRUE(signal.ok()) << signal.status();
+    braid_fence* waits[] = {signal->get()};
+    s.submit.waits = waits;
+    s.submit.wait_count = 1;
+    Fence run;
+    ASSERT_EQ(s.exec.Submit(s.submit, &run), BRAID_OK);
+    EXPECT_EQ(run.Wait(20'000'000), BRAID_PENDING);
+    std::atomic<int> called{-1};
+    run.OnReady([](void* c, braid_status status) { static_cast<std::atomic<int>*>(c)->store(status); },
+                &called);
+    signal->Signal(end);
+    EXPECT_EQ(signal->Wait(0), end);
+    EXPECT_EQ(run.Wait(kForever), end);
+    while (called.load() < 0) std::this_thread::yield();
+    EXPECT_EQ(called.load(), end);
+  }
+  ASSERT_TRUE(s.Transfer(BRAID_TRANSFER_READ, s.out, result.data(), 16).Result().ok());
+  EXPECT_THAT(result, ElementsAre(-1, -2, -3, -4));
 }
 
 TEST_F(Isolation, RegistryIsolatesWhatTheGlobSays) {

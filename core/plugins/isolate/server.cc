@@ -713,11 +713,15 @@ void Server::Track(std::shared_ptr<Task> work, braid_status status) {
           return;
         }
         server->sender_.Push([w] {
+          const SlotNote note(&w->server->board_->layout().sender_op, static_cast<uint32_t>(Op::kCompletion));
           braid_completion end = BRAID_COMPLETION_INIT;
+          std::string why;
           if (auto completion = w->fence.Completion(); completion.ok()) {
             end = *completion;
           } else {
             end.status = FromAbsl(completion.status());
+            why = std::string(completion.status().message());
+            end.text = {why.data(), why.size()};
           }
           (void)w->server->channel_.Send(Op::kEvent, w->id,
                                          Writer()
@@ -742,7 +746,10 @@ braid_status Server::Cancellable(const std::shared_ptr<Task>& work, const Call& 
   const CancelScope scope(&work->cancelled);
   const braid_status status = call();
   work->submitted.store(true);
-  if (work->cancelled.load()) work->fence.Cancel();
+  if (work->cancelled.load()) {
+    const SlotNote note(&board_->layout().worker_op, static_cast<uint32_t>(Op::kCancel));
+    work->fence.Cancel();
+  }
   return status;
 }
 

@@ -45,6 +45,7 @@ constexpr Row kRows[] = {
     {Op::kSignal, "fence.signal", 10},
     {Op::kCancel, "fence.cancel", 10},
     {Op::kDestroyFence, "fence.destroy", 10},
+    {Op::kCompletion, "fence.completion", 10},
 };
 
 const Row* Find(Op op) {
@@ -60,12 +61,14 @@ const char* SlotName(Op op) {
   return row == nullptr ? "" : row->slot;
 }
 
-uint64_t DeadlineNs(Op op) {
-  if (const char* text = secure_getenv("BRAID_ISOLATE_DEADLINE_MS")) {
-    uint64_t ms = 0;
+uint64_t SetDeadlineNs() {
+  uint64_t ms = 0;
+  if (const char* text = secure_getenv("BRAID_ISOLATE_DEADLINE_MS"))
     std::from_chars(text, text + std::strlen(text), ms);
-    if (ms != 0) return ms * 1'000'000;
-  }
+  return ms * 1'000'000;
+}
+
+uint64_t DeadlineNs(Op op) {
   const Row* row = Find(op);
   return (row == nullptr ? 10 : row->seconds) * 1'000'000'000;
 }

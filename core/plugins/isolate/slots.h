@@ -13,8 +13,9 @@ namespace braid::isolate {
 // "exec.submit"; "" for what is no slot.
 const char* SlotName(Op op);
 // From the call to its answer, or of a run from submit to its end, where it has no deadline of its own.
-// BRAID_ISOLATE_DEADLINE_MS, where set, is that of all.
 uint64_t DeadlineNs(Op op);
+// BRAID_ISOLATE_DEADLINE_MS: that of all; 0: not set.
+uint64_t SetDeadlineNs();
 
 }  // namespace braid::isolate
 

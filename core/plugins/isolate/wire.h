@@ -25,6 +25,7 @@
 namespace braid::isolate {
 
 enum class Op : uint32_t {
+  kNone = 0,
   // Host to plugin; answered by kReply with the same id.
   kHello = 1,
   kEnumerate,
@@ -61,6 +62,8 @@ enum class Op : uint32_t {
   kReply = 100,
   kEvent,     // a fence is done
   kConstant,  // asks for a constant of the graph of a call
+  // Never sent: where a thread of the plugin's process is.
+  kCompletion = 200,
 };
 
 struct Header {

@@ -119,11 +119,12 @@ typedef struct graph_options {
   const char* placement;   /* NULL or "auto": by cost. "random:SEED": each node on a random device of those that can run it */
   int32_t precision;       /* GRAPH_PRECISION_* */
   uint32_t flags;          /* GRAPH_VERBOSE */
-  const char* cache_folder;/* an absolute path: where plugins keep what they compiled. NULL: the user's cache folder; "": no cache.
-                              Plugins in processes of their own (BRAID_ISOLATE) use the user's whatever it says */
+  const char* cache_folder;/* an absolute path: where plugins keep what they compiled. NULL: the user's cache folder; "": no cache */
   const char* base_folder; /* graph_load_memory: where external data lies; NULL: none is read */
   const char* const* device_options; /* NULL, or strings ended by NULL: "acme:key=value" goes to all devices of a plugin,
-                              "acme:1:key=value" to one. The vendor's own options, for open and compile */
+                              "acme:1:key=value" to one. The vendor's own options, for open and compile; but
+                              "acme:isolation=process" has Braid use the plugin in a process of its own, whose end is
+                              that of its devices and of nothing else (for all graphs: BRAID_ISOLATE) */
   uint64_t memory_limit;   /* bytes that what is compiled for a device may take there; 0: none */
   uint64_t compile_timeout_ns; /* of each placement: plugins give up compiling after it; 0: none */
 } graph_options;

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An application whose plugin lives in a process of its own: what it sees of that process's end is a right
+// result from another device. ISOLATION_RUNS in the environment says how often the crash is tried.
+#include <braid/graph.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/model.h"
+
+namespace braid::testing {
+namespace {
+
+// Neg and Add are the fixture's, one a segment; the rest is the reference's. y = Abs(x + x - (x + x + x)) =
+// |x|.
+constexpr char kModel[] = R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N] x) => (float[N] y) {
+    a = Add(x, x)
+    b = Add(a, x)
+    c = Identity(b)
+    d = Neg(c)
+    e = Identity(d)
+    f = Add(a, e)
+    y = Abs(f)
+  })";
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class IsolationTest : public ::testing::Test {
+ protected:
+  // The registry looks at the environment once: what is set here holds for the process.
+  static void SetUpTestSuite() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "braid_isolation_XXXXXX").string();
+    folder_ = new std::filesystem::path(mkdtemp(pattern.data()));
+    for (const auto& [id, file] :
+         {std::pair("hostile", "fixture_hostile.so"), std::pair("fixture", "fixture_good.so")}) {
+      std::filesystem::copy_file(std::string(BRAID_TEST_BINARY_DIR "/tests/fixtures/") + file,
+                                 *folder_ / file);
+      std::ofstream(*folder_ / (std::string(id) + ".braid.json"))
+          << R"({"id": ")" << id << R"(", "library": ")" << file
+          << R"(", "abi": "0.1", "version": "1", "devices": ["cpu"]})";
+    }
+    setenv("BRAID_PLUGIN_PATH", folder_->c_str(), 1);
+    setenv("BRAID_ISOLATE", "hostile", 1);
+    setenv("BRAID_ISOLATE_QUARANTINE", "0", 1);
+    setenv("BRAID_ISOLATE_PAUSE_MS", "0", 1);
+    setenv("BRAID_ISOLATE_DEADLINE_MS", "2000", 1);
+    setenv("BRAID_LOG", "error", 1);
+    // A process that is there already looks into the file, too.
+    setenv("FIXTURE_HOSTILE_FILE", (*folder_ / "way").c_str(), 1);
+  }
+  static void TearDownTestSuite() {
+    std::filesystem::remove_all(*folder_);
+    delete folder_;
+  }
+  void TearDown() override { std::filesystem::remove(*folder_ / "way"); }
+  static void Misbehave(const std::string& way) { std::ofstream(*folder_ / "way") << way; }
+  static int Runs(int usual) {
+    const char* text = getenv("ISOLATION_RUNS");
+    return text == nullptr ? usual : atoi(text);
+  }
+  static std::string Explained(graph_t* graph) {
+    const char* text = nullptr;
+    EXPECT_EQ(graph_explain(graph, GRAPH_EXPLAIN_TEXT, &text), GRAPH_OK) << graph_last_error();
+    return text == nullptr ? "" : text;
+  }
+  static graph_status Run(graph_t* graph, float x0) {
+    std::vector<float> x = {x0, -2, 3};
+    graph_tensor in = Floats(x, {3}), out = GRAPH_TENSOR_INIT;
+    const graph_status status = graph_run(graph, &in, 1, &out, 1);
+    if (status == GRAPH_OK) {
+      EXPECT_EQ(TakeFloats(out), (std::vector<float>{x0, 2, 3}));
+    }
+    return status;
+  }
+  static std::filesystem::path* folder_;
+};
+std::filesystem::path* IsolationTest::folder_ = nullptr;
+
+using Crashes = IsolationTest;
+
+// Its second submit of each process ends it; a run has several, on the crashing device and on the other.
+TEST_F(Crashes, InTheMiddleOfARunGiveTheRightResultFromAnotherDevice) {
+  Misbehave("segv@exec.submit:2");
+  const int runs = Runs(100);
+  int right = 0, crashed = 0;
+  for (int i = 0; i < runs; ++i) {
+    GraphPtr graph = Load(kModel, "hostile,reference");
+    const graph_status status = Run(graph.get(), static_cast<float>(i));
+    ASSERT_EQ(status, GRAPH_OK) << i << ": " << graph_last_error();
+    ++right;
+    const std::string text = Explained(graph.get());
+    crashed += text.find(
+                   "the process of the plugin hostile (fixture_hostile.so) was ended by signal 11 "
+                   "(Segmentation fault) in exec.submit") != std::string::npos;
+    // The graph goes on without it.
+    ASSERT_EQ(Run(graph.get(), 7), GRAPH_OK) << graph_last_error();
+  }
+  std::printf("%d right results of %d runs, in %d of which the plugin's process ended by signal 11\n", right,
+              runs, crashed);
+  EXPECT_EQ(right, runs);
+  EXPECT_EQ(crashed, runs);
+}
+
+using Hostile = IsolationTest;
+
+// What it then does not compile goes to the other device.
+TEST_F(Hostile, ClaimsEveryNode) {
+  Misbehave("claims@device.query");
+  GraphPtr graph = Load(kModel, "hostile,reference");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(Explained(graph.get()), AnyOf(HasSubstr("one node at a time"), HasSubstr("only Neg and Add")));
+}
+
+TEST_F(Hostile, AbsurdWorkspace) {
+  Misbehave("wide@exec.workspace_size");
+  GraphPtr graph = Load(kModel, "hostile,reference");
+  ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
+}
+
+TEST_F(Hostile, WritesPastTheEnd) {
+  Misbehave("past@exec.submit");
+  GraphPtr graph = Load(kModel, "hostile,reference");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
+}
+
+// Each run that hangs costs its deadline and no more.
+TEST_F(Hostile, Hangs) {
+  Misbehave("hang@exec.submit");
+  GraphPtr graph = Load(kModel, "hostile,reference");
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(6));
+  EXPECT_THAT(Explained(graph.get()), HasSubstr("did not answer exec.submit within its deadline"));
+}
+
+// The plugin that lives in this process is as it was.
+TEST_F(Hostile, OthersGoOn) {
+  Misbehave("segv@device.compile");
+  GraphPtr graph = Load(kModel, "hostile,fixture,reference");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
+  EXPECT_THAT(Explained(graph.get()), HasSubstr("fixture:0: 4 nodes"));
+}
+
+}  // namespace
+}  // namespace braid::testing
