@@ -147,6 +147,14 @@ INSTANTIATE_TEST_SUITE_P(Devices, Survives,
                                            std::pair(kLostQuery, "query: the device is lost")),
                          [](const auto& info) { return "sim" + std::to_string(info.param.first); });
 
+TEST(Failures, ThatThereIsNoMemoryIsSaidOnce) {
+  GraphPtr graph = Load(kModel, Sim(kNoRoom));
+  EXPECT_EQ(RunModel(graph.get()), GRAPH_OUT_OF_MEMORY);
+  const std::string text = graph_last_error();
+  EXPECT_EQ(text.find("fails each alloc"), text.rfind("fails each alloc")) << text;
+  EXPECT_EQ(text.find("left out"), std::string::npos) << text;
+}
+
 TEST(Failures, ALostDeviceIsOpenedAgainForTheNextGraph) {
   for (int i = 0; i < 3; ++i) {
     GraphPtr graph = Load(kModel, Sim(kLoses));

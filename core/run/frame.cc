@@ -62,9 +62,7 @@ absl::Status Frame::Allocate(uint32_t number) {
     for (uint64_t bytes : spec_.arenas[l]) {
       if (l == 0) {
         host_arena_[l].emplace_back(HostAlloc(bytes));
-        if (host_arena_[l].back() == nullptr)
-          return absl::ResourceExhaustedError(
-              absl::StrCat("out of host memory: the values of a run take ", bytes, " bytes"));
+        if (host_arena_[l].back() == nullptr) return NoArena(host_arena_[l].size() - 1, bytes);
         continue;
       }
       auto buffer = device(static_cast<int>(l)).BufferAlloc(bytes, 0, spec_.alignment[l]);
@@ -124,6 +122,29 @@ const int64_t* Frame::DimsOf(ValueId v) const {
 }
 
 Shape& Frame::DynamicShape(ValueId v) { return *shapes_[v]; }
+
+std::string Frame::NameOf(ValueId v) const {
+  return ValueText(spec_.graph(), v, {DimsOf(v), static_cast<size_t>(RankOf(v))});
+}
+
+absl::Status Frame::NoRoom(ValueId v, uint64_t bytes) const {
+  return NoHostMemory(spec_.graph(), v, {DimsOf(v), static_cast<size_t>(RankOf(v))}, bytes);
+}
+
+// What planned memory of the host's is most for.
+absl::Status Frame::NoArena(size_t chunk, uint64_t bytes) const {
+  const Slot* largest = nullptr;
+  for (const Slot& slot : spec_.slots)
+    if (slot.source == Slot::kArena && slot.location == 0 && slot.index == chunk &&
+        (largest == nullptr || slot.bytes > largest->bytes))
+      largest = &slot;
+  if (largest != nullptr && largest->bytes == bytes) return NoRoom(largest->value, bytes);
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "out of host memory: the values of a run take ", bytes, " bytes",
+      largest == nullptr
+          ? ""
+          : absl::StrCat(", the largest of them ", NameOf(largest->value), " ", largest->bytes)));
+}
 
 // ---- Fences ----
 
@@ -220,9 +241,7 @@ absl::Status Frame::BindCaller(absl::Span<const RunInput> inputs, absl::Span<Run
     if (slot.location == 0 && out.wanted && out.buffer == nullptr) {
       if (out.data == nullptr) {
         out.allocated.reset(HostAlloc(slot.bytes));
-        if (out.allocated == nullptr)
-          return absl::ResourceExhaustedError(
-              absl::StrCat("out of host memory: an output takes ", slot.bytes, " bytes"));
+        if (out.allocated == nullptr) return NoRoom(slot.value, slot.bytes);
         where.host = out.allocated.get();
         continue;
       }
@@ -269,25 +288,21 @@ absl::Status Frame::Reserve(uint32_t slot, uint64_t bytes) {
   Dynamic& d = dynamic_[slot];
   const int location = spec_.slots[slot].location;
   Where& where = where_[slot];
-  if (bytes == UINT64_MAX)
-    return absl::ResourceExhaustedError(absl::StrCat("value '",
-                                                     spec_.graph().values[spec_.slots[slot].value].name,
-                                                     "' would take more bytes than can be counted"));
+  const ValueId value = spec_.slots[slot].value;
+  if (bytes == UINT64_MAX) return NoRoom(value, bytes);
   bool has = location == 0 ? d.host != nullptr : static_cast<bool>(d.buffer);
   if (!has || d.room < bytes) {
     if (location == 0) {
       d.host.reset(HostAlloc(bytes));
       if (d.host == nullptr) {
         d.room = 0;
-        return absl::ResourceExhaustedError(absl::StrCat("out of host memory: value '",
-                                                         spec_.graph().values[spec_.slots[slot].value].name,
-                                                         "' takes ", bytes, " bytes"));
+        return NoRoom(value, bytes);
       }
     } else {
       d.buffer.Reset();
       d.room = 0;
       auto buffer = device(location).BufferAlloc(std::max<uint64_t>(bytes, 1), 0);
-      if (!buffer.ok()) return buffer.status();
+      if (!buffer.ok()) return InFront(NameOf(value), buffer.status());
       d.buffer = *std::move(buffer);
     }
     d.room = bytes;
@@ -654,9 +669,7 @@ absl::StatusOr<RunValue> Frame::ValueOf(uint32_t slot) const {
   value.tensor.dims.assign(DimsOf(s.value), DimsOf(s.value) + RankOf(s.value));
   value.tensor.bytes = where_[slot].bytes;
   uint8_t* copy = HostAlloc(value.tensor.bytes);
-  if (copy == nullptr)
-    return absl::ResourceExhaustedError(
-        absl::StrCat("out of host memory: a value takes ", value.tensor.bytes, " bytes"));
+  if (copy == nullptr) return NoRoom(s.value, value.tensor.bytes);
   if (value.tensor.bytes > 0) std::memcpy(copy, where_[slot].host, value.tensor.bytes);
   value.tensor.data = std::shared_ptr<const uint8_t>(copy, HostFree());
   return value;
@@ -748,9 +761,7 @@ absl::Status Frame::HandOutTensor(uint32_t s, RunOutput* output, size_t index) {
   }
   if (output->data == nullptr && output->allocated == nullptr) {
     output->allocated.reset(HostAlloc(where.bytes));
-    if (output->allocated == nullptr)
-      return absl::ResourceExhaustedError(
-          absl::StrCat("out of host memory: an output takes ", where.bytes, " bytes"));
+    if (output->allocated == nullptr) return NoRoom(slot.value, where.bytes);
   }
   uint8_t* to = output->data != nullptr ? static_cast<uint8_t*>(output->data) : output->allocated.get();
   if (to != where.host && where.bytes > 0) std::memmove(to, where.host, where.bytes);

@@ -73,6 +73,10 @@ class Frame {
   void FillBinding(const SegmentStep::Port& port, bool host_bindings, braid_binding* binding) const;
   struct Dynamic;
   absl::Status MeasureStrings(const SegmentStep& step, const Shape& shape, Dynamic* d, uint64_t* bytes);
+  // Why there is no memory for a value, and how errors call it.
+  absl::Status NoRoom(ValueId v, uint64_t bytes) const;
+  absl::Status NoArena(size_t chunk, uint64_t bytes) const;
+  std::string NameOf(ValueId v) const;
   // Memory of at least `bytes` for a slot whose size was not known; kept for the next run.
   absl::Status Reserve(uint32_t slot, uint64_t bytes);
   absl::Status TakeOutput(const SegmentStep& step, const SegmentStep::Port& port, const Fence& fence);

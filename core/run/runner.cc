@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/graph/names.h"
 #include "core/plugins/host.h"
 #include "core/run/frame.h"
@@ -271,6 +272,7 @@ bool Runner::Learn(const absl::Status& status, absl::Span<const RunInput> inputs
     if (!learnt) learnt = attempts->without.devices.emplace(d, why).second;
     if (learnt) HostLog(BRAID_LOG_WARNING, "", absl::StrCat(why, "; its nodes go elsewhere"));
   } else if (status.code() == absl::StatusCode::kResourceExhausted) {
+    auto& without = attempts->without.devices;
     if (!attempts->freed) {
       // Perhaps what is kept for other shapes and other runs is too much.
       learnt = attempts->freed = true;
@@ -278,7 +280,12 @@ bool Runner::Learn(const absl::Status& status, absl::Span<const RunInput> inputs
       specialisations_.clear();
       general_ = nullptr;
     } else {
-      learnt = attempts->without.devices.emplace(d, why).second;
+      // Where nothing is left without it, that it has no memory is all there is to say.
+      const auto out = [&](size_t i) { return i == d || without.contains(i) || context_->failed.Has(i); };
+      size_t left = 0;
+      while (left < context_->devices.size() && out(left)) ++left;
+      if (left == context_->devices.size()) return false;
+      learnt = without.emplace(d, why).second;
       if (learnt)
         HostLog(BRAID_LOG_WARNING, "", absl::StrCat(name, " is left out for inputs of these shapes: ", why));
     }
@@ -298,16 +305,21 @@ absl::Status Runner::Recovering(absl::Span<const RunInput> inputs, absl::Span<co
     // That a device refuses what it had accepted does not mean that none can run it.
     const bool broke_word = attempts.compile.device >= 0 && absl::IsUnimplemented(status);
     const absl::Status plain(broke_word ? absl::StatusCode::kInternal : status.code(), status.message());
+    const bool freed = attempts.freed;
     if (Learn(status, inputs, outputs, &attempts)) {
-      if (attempts.first.ok()) attempts.first = plain;
+      // After memory was freed the same is tried again, and tells by itself if it fails again.
+      if (attempts.first.ok() && attempts.freed == freed) attempts.first = plain;
       continue;
     }
     if (absl::IsUnimplemented(status) || !FailedDevice(status).empty())
       gave_up_ = gave_up_ || context_->failed.count() > 0;
     // Without its mark: whoever called this run can't do better by running it again.
     if (attempts.first.ok()) return plain;
+    // The cause is told once, whatever was left out for it.
+    const std::string rest =
+        absl::StrReplaceAll(plain.message(), {{absl::StrCat(": ", attempts.first.message()), ""}});
     return absl::Status(attempts.first.code(),
-                        absl::StrCat(attempts.first.message(), "; and without that: ", plain.message()));
+                        absl::StrCat(attempts.first.message(), "; and without that: ", rest));
   }
 }
 

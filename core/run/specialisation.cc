@@ -5,6 +5,8 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/graph/names.h"
 #include "core/plugins/host.h"
 #include "core/plugins/view.h"
 #include "core/run/frame.h"
@@ -37,7 +39,27 @@ bool FailedDevices::Has(size_t device) const {
   return why_.contains(device);
 }
 
+std::string ValueText(const Graph& graph, ValueId value, absl::Span<const int64_t> dims) {
+  const Value& v = graph.values[value];
+  std::string maker;
+  for (const Node& node : graph.nodes)
+    if (std::find(node.outputs.begin(), node.outputs.end(), value) != node.outputs.end())
+      maker = absl::StrCat(NodeLabel(graph, node), ": ");
+  const char* type = BriefTypeName(v.type.element);
+  return absl::StrCat(maker, "'", v.name, "' ", type == nullptr ? "" : type, "[", absl::StrJoin(dims, ","),
+                      "]");
+}
+
+absl::Status NoHostMemory(const Graph& graph, ValueId value, absl::Span<const int64_t> dims, uint64_t bytes) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "out of host memory: ", ValueText(graph, value, dims), " takes ",
+      bytes == UINT64_MAX ? std::string("more bytes than can be counted") : absl::StrCat(bytes, " bytes")));
+}
+
 namespace {
+
+// What no process can address.
+constexpr uint64_t kMostBytes = uint64_t{1} << 47;
 
 class Builder {
  public:
@@ -54,7 +76,7 @@ class Builder {
     slot_of_.assign(graph.values.size() * locations_, kNone);
     for (size_t d = 0; d < context_->devices.size(); ++d)
       out_.alignment[d + 1] = std::max(out_.alignment[d + 1], context_->devices[d]->info().alignment);
-    StaticDims(graph);
+    if (absl::Status s = StaticDims(graph); !s.ok()) return s;
     out_.input_slots.assign(graph.inputs.size(), kNone);
     for (size_t i = 0; i < graph.inputs.size(); ++i) {
       if (SlotOf(graph.inputs[i], out_.input_at[i]) != kNone) continue;  // the same value twice
@@ -74,15 +96,24 @@ class Builder {
   }
 
  private:
-  void StaticDims(const Graph& graph) {
+  absl::Status StaticDims(const Graph& graph) {
     out_.dims_of.assign(graph.values.size(), kNone);
     for (size_t v = 0; v < graph.values.size(); ++v) {
       const Type& type = graph.values[v].type;
       if (!type.is_static() || type.dims.size() > BRAID_MAX_RANK || ElementBits(type.element) == 0) continue;
-      if (ElementCount(type.dims) == INT64_MAX) continue;  // absurd: the device or the allocation will say so
+      const int64_t count = ElementCount(type.dims);
+      const uint64_t bytes =
+          count == INT64_MAX ? UINT64_MAX : TensorBytes(type.element, static_cast<uint64_t>(count));
+      // Before anything is reckoned with it.
+      if (bytes > kMostBytes) {
+        std::vector<int64_t> dims;
+        for (const Dim& d : type.dims) dims.push_back(d.value);
+        return NoHostMemory(graph, static_cast<ValueId>(v), dims, bytes);
+      }
       out_.dims_of[v] = static_cast<uint32_t>(out_.dims.size());
       for (const Dim& d : type.dims) out_.dims.push_back(d.value);
     }
+    return absl::OkStatus();
   }
 
   // Whether the bytes of a value are known before the run. Those of strings never are.

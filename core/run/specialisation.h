@@ -111,6 +111,12 @@ struct Step {
   uint32_t index;
 };
 
+// OUT_OF_MEMORY of the host: which node's value, of which type and extents, takes how much. UINT64_MAX bytes
+// are more than can be counted.
+absl::Status NoHostMemory(const Graph& graph, ValueId value, absl::Span<const int64_t> dims, uint64_t bytes);
+// "Expand of 't': 't' float32[2,3]".
+std::string ValueText(const Graph& graph, ValueId value, absl::Span<const int64_t> dims);
+
 struct Specialisation {
   // Of the inputs' shapes and locations, and the outputs' locations: what Runner::VisitKey hands over.
   std::vector<int64_t> key;

@@ -92,6 +92,23 @@ bool HeldAsItCrosses(int32_t type, const void* memory) {
   return type != kString && held > 0 && held * 8 == static_cast<size_t>(WireBits(type)) &&
          reinterpret_cast<uintptr_t>(memory) % std::min<size_t>(held, 8) == 0;
 }
+// What make() gives, whose errors say which output it is and how large.
+template <class Make>
+auto WithName(const kit::Value& value, const Tensor& result, const Make& make) {
+  const auto error = [&](braid_status status, const char* why) {
+    return kit::Error(status, "output '" + std::string(value.name()) + "', " + TypeName(result.type()) +
+                                  DimsText(result.dims()) + " of " + std::to_string(result.WireBytes()) +
+                                  " bytes: " + why);
+  };
+  try {
+    return make();
+  } catch (const kit::Error& e) {
+    throw error(e.status(), e.what());
+  } catch (const std::bad_alloc&) {
+    throw error(BRAID_OUT_OF_MEMORY, "out of host memory");
+  }
+}
+
 // A result may share memory with an input, which may be gone when it is taken.
 Tensor Owned(Tensor result) {
   if (result.owns()) return result;
@@ -155,7 +172,7 @@ kit::Fence* ReferenceExec::Submit(const braid_submit& submit) {
     Tensor& result = program_.Result(&state, b.value);
     void* memory = MemoryOf(b);
     if (memory == nullptr) {
-      left.push_back({b.value, Owned(std::move(result))});
+      left.push_back({b.value, WithName(value, result, [&] { return Owned(result); })});
     } else if (result.raw() != memory || !HeldAsItCrosses(value.type(), memory)) {
       const uint64_t bytes = result.WireBytes();
       if (bytes > b.bytes)
@@ -178,7 +195,8 @@ void ReferenceExec::TakeOutput(kit::Fence* fence, uint32_t value, braid_buffer**
     throw kit::Error(BRAID_UNSUPPORTED, "an output of rank " + std::to_string(result->rank()));
   *rank = static_cast<int32_t>(result->rank());
   std::copy(result->dims().begin(), result->dims().end(), dims);
-  *buffer = Allocate(result->WireBytes());
+  *buffer =
+      WithName(kit::Value(program_.view(), value), *result, [&] { return Allocate(result->WireBytes()); });
   result->ToWire(Of(*buffer)->data);
 }
 

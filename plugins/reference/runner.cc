@@ -62,6 +62,16 @@ void CheckShape(const kit::Node& node, uint32_t output, const Tensor& result) {
                                                " where its graph says " + said + "]");
 }
 
+// Of an operator that ran out of memory.
+std::string InputsText(const OpContext& op) {
+  std::string text;
+  for (size_t i = 0; i < op.input_count(); ++i)
+    if (op.has(i))
+      text += (text.empty() ? "; its inputs are " : ", ") + TypeName(op.input(i).type()) +
+              DimsText(op.input(i).dims()) + " of " + std::to_string(op.input(i).WireBytes()) + " bytes";
+  return text;
+}
+
 double Bytes(const kit::Value& value) { return Elements(value) * WireBits(value.type()) / 8; }
 
 }  // namespace
@@ -244,10 +254,17 @@ void Program::RunStep(const Step& step, State* state) const {
   for (uint32_t i = 0; i < node.output_count(); ++i)
     if (node.has_output(i) && state->destinations[node.output(i)].present())
       context.SetDestination(i, state->destinations[node.output(i)]);
-  if (hook_ == nullptr)
-    step.op->run(context);
-  else
-    hook_->Run(*step.op, context);
+  try {
+    if (hook_ == nullptr)
+      step.op->run(context);
+    else
+      hook_->Run(*step.op, context);
+  } catch (const kit::Error& e) {
+    const std::string text = e.what(), label = node.Label();
+    throw kit::Error(e.status(), text.starts_with(label) ? text : label + ": " + text);
+  } catch (const std::bad_alloc&) {
+    throw kit::Error(BRAID_OUT_OF_MEMORY, node.Label() + ": out of host memory" + InputsText(context));
+  }
   for (uint32_t i = 0; i < node.output_count(); ++i) {
     if (!node.has_output(i)) continue;
     if (!context.outputs()[i].present())
