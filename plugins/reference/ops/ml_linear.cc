@@ -54,6 +54,9 @@ void LinearClassifier(OpContext& op) {
   const ClassLabels labels(op, "classlabels_ints", "classlabels_strings");
   const std::vector<float> coefficients = op.Floats("coefficients");
   op.Check(rows.width > 0 && !coefficients.empty(), "there are no features or no coefficients");
+  op.Check(static_cast<int64_t>(coefficients.size()) % rows.width == 0,
+           std::to_string(coefficients.size()) + " coefficients do not fit " + std::to_string(labels.size()) +
+               " labels of " + std::to_string(rows.width) + " features");
   const int64_t targets = static_cast<int64_t>(coefficients.size()) / rows.width;
   const std::vector<double> scores = LinearScores(op, rows, coefficients, op.Floats("intercepts"), targets);
   const bool binary = targets == 1 && labels.size() == 2;

@@ -95,6 +95,9 @@ TEST(LinearOps, Transforms) {
   ExpectTensor<std::string>(out[0], {3}, {"a", "a", "b"});
   ExpectTensor<float>(out[1], {3, 2}, {0.802184f, 0.197816f, 0.71095f, 0.28905f, 0.043107f, 0.956893f}, 1e-6);
   MlFails("LinearClassifier", {Samples()}, {{"coefficients", Floats{1, 2, 3}}}, "do not fit");
+  MlFails("LinearClassifier", {Samples()},
+          {{"coefficients", Floats{1}}, {"classlabels_ints", std::vector<int64_t>{1, 2, 3}}},
+          "1 coefficients do not fit 3 labels of 2 features");
   // Quantiles of the normal distribution: 0.2, 0.5, 0.9.
   ExpectTensor<float>(RunMl("LinearRegressor", {Tensor::Of<float>({3, 1}, {0.2f, 0.5f, 0.9f})},
                             {{"coefficients", Floats{1}}, {"post_transform", "PROBIT"}})[0],
