@@ -191,6 +191,10 @@ def messages(braid: Command) -> None:
         (["run", model, "--inptu", "x=1"], ["'--inptu'", "did you mean '--input'?"]),
         (["run", model, "--input", "xx=x.npy"], ["no input 'xx'", "did you mean 'x'?"]),
         (["run", model, "--input", "x"], ["has no '='"]),
+        (["run", model, "--input", "x=/dev/zero"], ["/dev/zero", "a device"]),
+        (["run", model, "--input", "x=x.npy", "--input", "x=y.npy"], ["--input x is given twice"]),
+        (["run", model, "--shape", "x=3x3", "--shape", "x=4x3"], ["--shape x is given twice"]),
+        (["run", model, "--symbol", "N=3", "--symbol", "N=3"], ["--symbol N is given twice"]),
         (["run", model, "--shape", "x=3xq"], ["'q' is no extent"]),
         (["run", model, "--symbol", "N"], ["SYMBOL=EXTENT"]),
         (["run", model, "--symbol", "n=3"], ["no input has an extent named 'n'", "did you mean 'N'?"]),
@@ -200,7 +204,7 @@ def messages(braid: Command) -> None:
         (["run", model, "--symbol", "N=1", "--option", "acme:x=1"], ["'acme:x=1'", "reference:0", "(INVALID_ARGUMENT)"]),
         (["run", model, "--symbol", "N=9999999999999"], ["input 'x' (float32, 9999999999999x3) needs 120000.0 GB, ", "GB are available"]),
         (["run", model, "--shape", "x=999999999999999x999999999999999"], ["needs more than 2^64 bytes"]),
-        (["run", model, "--device", "nothere"], ["'nothere'", "reference:0"]),
+        (["run", model, "--device", "nothere"], ["there is no device 'nothere'", "the plugins are", "reference"]),
         (["run", model, "--output-dir", "text.onnx"], ["text.onnx"]),
         (["run", "absent.onnx"], ["absent.onnx", "No such file"]),
         (["run", "text.onnx"], ["text.onnx", "not an ONNX model"]),
@@ -235,6 +239,9 @@ def symbols(braid: Command) -> None:
     matmul = braid.model("(float[A, B] a, float[3, 2] b) => (float[A, 2] c) { c = MatMul(a, b) }", "matmul.onnx")
     text = braid("run", matmul, status=USAGE)
     assert "taken as 1" in text.strip().split("\n")[-1] and "(INVALID_ARGUMENT)" in text, text
+    # That has nothing to do with a device that is not there.
+    text = braid("run", matmul, "--device", "reference:99", status=USAGE)
+    assert "there is no device 'reference:99'" in text and "taken as 1" not in text.strip().split("\n")[-1], text
 
 
 def plan_makes_no_inputs(braid: Command) -> None:

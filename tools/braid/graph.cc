@@ -101,7 +101,9 @@ void LoadedGraph::Check(graph_status status) const {
   for (const auto& [input, file] : files_)
     if (text.find("input '" + input + "'") != std::string::npos)
       text += fmt::format("; '{}' is {}", input, file);
-  if (status == GRAPH_INVALID_ARGUMENT && !hint_.empty()) text += "; " + hint_;
+  if (status == GRAPH_INVALID_ARGUMENT && !hint_.empty() &&
+      text.find("there is no device") == std::string::npos)
+    text += "; " + hint_;
   throw RunError(status, text);
 }
 
@@ -212,8 +214,15 @@ std::vector<HostData> MakeInputs(LoadedGraph& graph, const InputOptions& options
       if (const char* symbol = info.symbols[i];
           symbol != nullptr && *symbol != 0 && std::find(known.begin(), known.end(), symbol) == known.end())
         known.push_back(symbol);
-  for (const std::string& text : options.files) files.insert(Split(text, names, "--input"));
-  for (const std::string& text : options.shapes) shapes.insert(Split(text, names, "--shape"));
+  const auto twice = [](const char* option, const std::string& name) {
+    return UsageError(fmt::format("{} {} is given twice", option, name));
+  };
+  for (const std::string& text : options.files)
+    if (const auto [at, is_new] = files.insert(Split(text, names, "--input")); !is_new)
+      throw twice("--input", at->first);
+  for (const std::string& text : options.shapes)
+    if (const auto [at, is_new] = shapes.insert(Split(text, names, "--shape")); !is_new)
+      throw twice("--shape", at->first);
   for (const std::string& text : options.symbols) {
     const size_t at = text.find('=');
     std::vector<int64_t> extent =
@@ -224,7 +233,7 @@ std::vector<HostData> MakeInputs(LoadedGraph& graph, const InputOptions& options
       throw UsageError(fmt::format("--symbol: no input has an extent named '{}'{}; there are {}", symbol,
                                    NearestMatch(symbol, known),
                                    known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
-    symbols[symbol] = extent[0];
+    if (!symbols.emplace(symbol, extent[0]).second) throw twice("--symbol", symbol);
   }
   // What is given, by input; it tells symbols that nobody set.
   std::map<std::string, HostData> given;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/braid/tensors.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <bit>
@@ -178,9 +180,18 @@ HostData CopyOf(const graph_tensor& t) {
 }
 
 std::string ReadFile(const std::string& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  // O_NONBLOCK: opening a FIFO must not wait for a writer. What a device gives may never end.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fd < 0 ? nullptr : fdopen(fd, "rb"), std::fclose);
+  struct stat info = {};
   std::string all;
-  bool good = file != nullptr;
+  bool good = file != nullptr && fstat(fd, &info) == 0;
+  if (good && !S_ISREG(info.st_mode))
+    throw UsageError(fmt::format("{}: can't be read: it is {}", path,
+                                 S_ISDIR(info.st_mode)    ? "a directory"
+                                 : S_ISFIFO(info.st_mode) ? "a FIFO"
+                                 : S_ISSOCK(info.st_mode) ? "a socket"
+                                                          : "a device"));
   char block[1 << 16];
   while (good) {
     const size_t n = std::fread(block, 1, sizeof block, file.get());

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -181,7 +183,11 @@ TEST(Tensors, BytesAreCheckedAndFilesSayWhy) {
   EXPECT_EQ(BytesOf(GRAPH_FLOAT, {INT64_MAX, 4, 0}), 0u);
   EXPECT_EQ(TypeText(GRAPH_DOUBLE), "float64");
   EXPECT_EQ(TypeText(99), "type 99");
-  for (const auto& [path, why] : {std::pair("/nonexistent/x", "No such file"), std::pair("/", "directory")}) {
+  const std::string fifo = ::testing::TempDir() + "fifo." + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const auto& [path, why] :
+       {std::pair("/nonexistent/x", "No such file"), std::pair("/", "directory"),
+        std::pair("/dev/zero", "it is a device"), std::pair(fifo.c_str(), "it is a FIFO")}) {
     try {
       ReadFile(path);
       ADD_FAILURE() << path << " was read";
