@@ -55,6 +55,8 @@ class Rewriter {
   // The elements of a small constant of INT64 or INT32; false if it is none.
   bool ConstantInts(const std::string& value, std::vector<int64_t>* out) const;
   bool ConstantFloats(const std::string& value, std::vector<float>* out) const;
+  // Whether a node that follows reads a value, or it is an output of the graph.
+  bool IsUsed(const std::string& value) const { return Uses(graph_, value); }
   // Whether a value is a constant without elements.
   bool IsEmpty(const std::string& value) const;
 
@@ -81,6 +83,7 @@ class Rewriter {
   bool finished = false;
 
  private:
+  static bool Uses(const pb::GraphProto& graph, const std::string& value);
   pb::NodeProto& node_;
   pb::GraphProto& graph_;
   const Surroundings& around_;

@@ -187,7 +187,7 @@ absl::Status TestMode(Rewriter& r) {
   if (!test) return absl::OkStatus();
   pb::NodeProto& node = r.node();
   for (int i = 3; i < node.output_size(); ++i)
-    if (r.has_output(i))
+    if (r.has_output(i) && r.IsUsed(node.output(i)))
       return Refuse(
           absl::StrCat("in test mode (is_test) it has no statistics of the batch, which its output '",
                        node.output(i), "' is"));

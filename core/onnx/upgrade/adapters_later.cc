@@ -177,11 +177,13 @@ absl::Status BatchNormalizationTraining(Rewriter& r) {
   pb::NodeProto& node = r.node();
   bool training = false;
   for (int i = 1; i < node.output_size(); ++i) training = training || r.has_output(i);
-  if (r.has_output(3) || r.has_output(4)) {
+  const bool saved_mean = r.has_output(3) && r.IsUsed(node.output(3)),
+             saved_variance = r.has_output(4) && r.IsUsed(node.output(4));
+  if (saved_mean || saved_variance) {
     const std::string x = r.input(0), axes = AxesButChannels(r, x);
     const std::string mean = r.Before("ReduceMean", {x, axes});
-    if (r.has_output(3)) r.After("Squeeze", {mean, axes}, node.output(3));
-    if (r.has_output(4)) {
+    if (saved_mean) r.After("Squeeze", {mean, axes}, node.output(3));
+    if (saved_variance) {
       const std::string off = r.Before("Sub", {x, mean});
       r.After("Squeeze", {r.Before("ReduceMean", {r.Before("Mul", {off, off}), axes}), axes}, node.output(4));
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <tuple>
@@ -102,6 +103,17 @@ int64_t Rewriter::Rank(const std::string& value) const {
 int32_t Rewriter::Element(const std::string& value) const {
   const pb::TypeProto* type = around_.type(value);
   return type != nullptr && type->has_tensor_type() ? type->tensor_type().elem_type() : 0;
+}
+
+bool Rewriter::Uses(const pb::GraphProto& graph, const std::string& value) {
+  const auto reads = [&](const pb::NodeProto& node) {
+    return std::find(node.input().begin(), node.input().end(), value) != node.input().end() ||
+           std::any_of(node.attribute().begin(), node.attribute().end(),
+                       [&](const pb::AttributeProto& a) { return a.has_g() && Uses(a.g(), value); });
+  };
+  return std::any_of(graph.output().begin(), graph.output().end(),
+                     [&](const pb::ValueInfoProto& v) { return v.name() == value; }) ||
+         std::any_of(graph.node().begin(), graph.node().end(), reads);
 }
 
 std::vector<int64_t> Rewriter::Dims(const std::string& value) const {
