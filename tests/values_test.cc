@@ -469,6 +469,37 @@ TEST_P(Values, FunctionsWithAttributesAndOverloads) {
   EXPECT_EQ(Run(kFunctions, {F({1, 2})}, ""), "float32[2]{3,6} float32[2]{6,12} float32[2]{-3,-6}");
 }
 
+// ---- Operators of old opsets ----
+
+// A slope for each channel of what has any number of dimensions.
+TEST_P(Values, SlopesOfUnknownRank) {
+  const char* kOld = R"(<ir_version: 3, opset_import: ["" : 6]> )";
+  const std::string unknown = "g (float[] x, float[] s) => (float[] y) { y = PRelu(x, s) }";
+  EXPECT_EQ(Run(unknown, {F({1, 2, 2}, {-1, 1, -2, 2}), F({10, 100})}, kOld), "float32[1,2,2]{-10,1,-200,2}");
+  EXPECT_EQ(Run(unknown, {F({2, 2}, {-1, 1, -2, -3}), F({10, 100})}, kOld), "float32[2,2]{-10,1,-20,-300}");
+  EXPECT_EQ(Run(unknown, {F({1, 2, 2}, {-1, 1, -2, 2}), F({10})}, kOld), "float32[1,2,2]{-10,1,-20,2}");
+  EXPECT_EQ(Run("g (float[1,2,2] x, float[] s) => (float[] y) { y = PRelu(x, s) }",
+                {F({1, 2, 2}, {-1, 1, -2, 2}), F({10, 100})}, kOld),
+            "float32[1,2,2]{-10,1,-200,2}");
+}
+
+// Of 1, 3, 5 and 7 the mean is 4 and the variance 5, of 0, 0, 2 and 2 both are 1; running ones take a tenth.
+TEST_P(Values, StatisticsOfABatch) {
+  const Made x = F({2, 2, 2}, {1, 3, 0, 0, 5, 7, 2, 2}), one = F({1, 1}), zero = F({0, 0});
+  for (const std::string rank : {"[2,2,2]", "[]"})
+    for (const char* opset : {"1", "6", "7", "9", "13"})
+      EXPECT_EQ(Run("g (float" + rank +
+                        " x, float[2] s, float[2] b, float[2] m, float[2] v) => (float[] mean, float[] "
+                        "var, float[] saved_mean, float[] saved_var) { y, mean, var, saved_mean, saved_var = "
+                        "BatchNormalization" +
+                        (opset[0] == '1' && opset[1] == 0 ? " <consumed_inputs = [0, 0, 0, 1, 1]>" : "") +
+                        " (x, s, b, m, v) }",
+                    {x, one, zero, zero, one},
+                    ("<ir_version: 3, opset_import: [\"\" : " + std::string(opset) + "]> ").c_str()),
+                "float32[2]{0.4,0.1} float32[2]{1.4,1} float32[2]{4,1} float32[2]{5,1}")
+          << opset << " " << rank;
+}
+
 // ---- Operators that were experimental: docs/Operators.md of ONNX 1.4 ----
 
 TEST_P(Values, ExperimentalOperators) {
