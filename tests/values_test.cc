@@ -441,6 +441,40 @@ TEST_P(Values, BranchesGiveSequencesAndOptionals) {
   EXPECT_EQ(Run(kModel, {True(false), F({1})}), "() ?()");
 }
 
+TEST_P(Values, BranchesAndLoopsGiveStrings) {
+  const char* kBranches = R"(g (bool c, string[2] x, string[2] z) => (string[2] y, string[2] w) {
+      y = If(c) <then_branch = yes () => (string[2] a) { a = Identity(x) },
+                 else_branch = no () => (string[2] b) { b = StringConcat(x, z) }>
+      w = StringConcat(y, z)
+    })";
+  EXPECT_EQ(Run(kBranches, {True(true), S({"p", "long"}), S({"", "q"})}),
+            "string[2]{p,long} string[2]{p,longq}");
+  EXPECT_EQ(Run(kBranches, {True(false), S({"p", "long"}), S({"r", "q"})}),
+            "string[2]{pr,longq} string[2]{prr,longqq}");
+  EXPECT_EQ(Run(R"(g (int64 n, string[2] x) => (string[2] y, string[3,2] all) {
+      y, all = Loop(n, , x) <body = turn (int64 i, bool go, string[2] s) => (bool on, string[2] t, string[2] u) {
+        on = Identity(go)
+        t = StringConcat(s, x)
+        u = Identity(s)
+      }>
+    })",
+                {Scalar(3), S({"a", "bc"})}),
+            "string[2]{aaaa,bcbcbcbc} string[3,2]{a,bc,aa,bcbc,aaa,bcbcbc}");
+}
+
+TEST_P(Values, BranchesOfDifferentExtents) {
+  for (const std::string type : {"string", "float"}) {
+    const std::string model = "g (bool c, " + type + "[N] x, " + type + "[K] z) => (" + type +
+                              "[M] y) { y = If(c) <then_branch = yes () => (" + type +
+                              "[N] a) { a = Identity(x) }, else_branch = no () => (" + type +
+                              "[K] b) { b = Identity(z) }> }";
+    const bool strings = type == "string";
+    const Made two = strings ? S({"p", "q"}) : F({1, 2}), three = strings ? S({"p", "", "r"}) : F({1, 2, 3});
+    EXPECT_EQ(Run(model, {True(true), two, three}), strings ? "string[2]{p,q}" : "float32[2]{1,2}");
+    EXPECT_EQ(Run(model, {True(false), two, three}), strings ? "string[3]{p,,r}" : "float32[3]{1,2,3}");
+  }
+}
+
 // ---- Functions ----
 
 TEST_P(Values, FunctionsWithAttributesAndOverloads) {

@@ -602,6 +602,24 @@ absl::Status Frame::RunHostStep(const HostStep& step, RunControl* control) {
   return InFront(NodeLabel(spec_.graph(), node), status);
 }
 
+// The bytes of strings are not known before, so that their slots have none.
+absl::Status Frame::KeepExtents(const Slot& slot, int32_t rank, const int64_t* dims, uint64_t bytes) {
+  if (!HasStaticDims(slot.value)) {
+    Shape& shape = DynamicShape(slot.value);
+    shape.rank = rank;
+    std::copy_n(dims, static_cast<size_t>(rank), shape.dims);
+    return absl::OkStatus();
+  }
+  if (rank == RankOf(slot.value) && std::equal(dims, dims + rank, DimsOf(slot.value)) &&
+      (slot.source == Slot::kDynamic || bytes == slot.bytes))
+    return absl::OkStatus();
+  const Graph& graph = spec_.graph();
+  const Value& value = graph.values[slot.value];
+  return absl::InvalidArgumentError(
+      absl::StrCat("output '", value.name, "' has the extents [", absl::StrJoin(dims, dims + rank, ","),
+                   "] and ", bytes, " bytes, its type is ", TypeString(value.type, graph.symbols)));
+}
+
 // The branch writes where the node's outputs lie: the common case allocates nothing.
 absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
   const Node& node = spec_.graph().nodes[step.node];
@@ -639,17 +657,7 @@ absl::Status Frame::RunIf(const HostStep& step, RunControl* control) {
       values_[s] = std::move(out.value);
       continue;
     }
-    if (!HasStaticDims(slot.value)) {
-      Shape& shape = DynamicShape(slot.value);
-      shape.rank = out.rank;
-      std::memcpy(shape.dims, out.dims, sizeof(int64_t) * static_cast<size_t>(out.rank));
-    } else if (out.bytes != slot.bytes || out.rank != RankOf(slot.value) ||
-               !std::equal(out.dims, out.dims + out.rank, DimsOf(slot.value))) {
-      const Graph& graph = spec_.graph();
-      return absl::InvalidArgumentError(
-          absl::StrCat("output ", i, " has the extents [", absl::StrJoin(out.dims, out.dims + out.rank, ","),
-                       "], its type is ", TypeString(graph.values[slot.value].type, graph.symbols)));
-    }
+    if (absl::Status kept = KeepExtents(slot, out.rank, out.dims, out.bytes); !kept.ok()) return kept;
     if (slot.source == Slot::kDynamic) {
       dynamic_[s].owner = std::shared_ptr<const void>(std::move(out.allocated));
       where_[s].host = static_cast<uint8_t*>(const_cast<void*>(dynamic_[s].owner.get()));
@@ -683,14 +691,9 @@ absl::Status Frame::StoreValue(uint32_t slot, RunValue value) {
   }
   Where& where = where_[slot];
   const HostTensor& t = value.tensor;
-  if (!HasStaticDims(s.value)) {
-    Shape& shape = DynamicShape(s.value);
-    shape.rank = static_cast<int32_t>(t.dims.size());
-    std::copy(t.dims.begin(), t.dims.end(), shape.dims);
-  } else if (s.bytes != t.bytes && s.source != Slot::kDynamic) {
-    return absl::InvalidArgumentError(absl::StrCat("output '", spec_.graph().values[s.value].name, "' has ",
-                                                   t.bytes, " bytes, its type says ", s.bytes));
-  }
+  if (absl::Status kept = KeepExtents(s, static_cast<int32_t>(t.dims.size()), t.dims.data(), t.bytes);
+      !kept.ok())
+    return kept;
   if (s.source == Slot::kDynamic) {
     dynamic_[slot].owner = t.data;
     where.host = const_cast<uint8_t*>(t.data.get());

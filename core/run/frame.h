@@ -85,6 +85,8 @@ class Frame {
   // Queues a copy within a device's memory.
   absl::Status CopyWithin(int location, const Where& from, braid_buffer* to, uint64_t to_offset,
                           uint64_t bytes, const char* doing);
+  // Notes the extents of a result of the host's where its type leaves them open, else holds them against it.
+  absl::Status KeepExtents(const Slot& slot, int32_t rank, const int64_t* dims, uint64_t bytes);
   absl::Status StoreValue(uint32_t slot, RunValue value);
   Device& device(int location) const { return *context_->devices[static_cast<size_t>(location) - 1]; }
 
