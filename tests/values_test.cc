@@ -503,7 +503,62 @@ TEST_P(Values, FunctionsWithAttributesAndOverloads) {
   EXPECT_EQ(Run(kFunctions, {F({1, 2})}, ""), "float32[2]{3,6} float32[2]{6,12} float32[2]{-3,-6}");
 }
 
+// ---- Where ONNX's inference is not what its operators do ----
+
+// The means of the squares are 10, which with epsilon is 4 squared.
+TEST_P(Values, NormalisationInTheTypeOfItsScale) {
+  EXPECT_EQ(Run(R"(g (double[2,4] x, float[4] s) => (float[2,4] y) {
+      y = RMSNormalization <epsilon = 6.0> (x, s)
+    })",
+                {Made::Tensor(GRAPH_DOUBLE, {2, 4}, std::vector<double>{2, 2, 4, 4, 4, 4, -2, 2}),
+                 F({4, 8, 1, -2})},
+                R"(<ir_version: 10, opset_import: ["" : 23]> )"),
+            "float32[2,4]{2,4,1,-2,4,8,-0.5,-1}");
+}
+
+// Of blocks of two; output_shape keeps what is in the middle.
+TEST_P(Values, TransposedConvolutionsToLessThanTheirInput) {
+  const Made x = F({1, 1, 3}, {1, 2, 3}), ones = F({1, 1, 2}, {1, 10});
+  // The whole is 1, 12, 23, 30.
+  const std::string conv = "g (float[1,1,3] x, float[1,1,2] w) => (float[A,B,C] y) { y = ConvTranspose <";
+  EXPECT_EQ(Run(conv + "output_shape = [2]> (x, w) }", {x, ones}), "float32[1,1,2]{12,23}");
+  EXPECT_EQ(Run(conv + "output_shape = [1]> (x, w) }", {x, ones}), "float32[1,1,1]{23}");
+  EXPECT_EQ(Run(conv + "output_shape = [1], auto_pad = \"SAME_UPPER\"> (x, w) }", {x, ones}),
+            "float32[1,1,1]{12}");
+  // The whole is 1, 10, 2, 20, 3, 30, 0, of which the first six are kept.
+  EXPECT_EQ(Run(conv + "strides = [2], output_padding = [1], auto_pad = \"SAME_UPPER\"> (x, w) }", {x, ones}),
+            "float32[1,1,6]{1,10,2,20,3,30}");
+}
+
 // ---- Operators of old opsets ----
+
+// Opset 1 gave counts in the type of the data, and in the run.
+TEST_P(Values, CountsThatWereFloats) {
+  const char* kOld = R"(<ir_version: 3, opset_import: ["" : 1]> )";
+  const std::string tile =
+      "g (float[2,2] x, float tiles, float axis) => (float[A,B] y) { y = Tile(x, tiles, axis) }";
+  const Made x = F({2, 2}, {1, 2, 3, 4});
+  EXPECT_EQ(Run(tile, {x, F({}, {2}), F({}, {1})}, kOld), "float32[2,4]{1,2,1,2,3,4,3,4}");
+  EXPECT_EQ(Run(tile, {x, F({}, {2}), F({}, {0})}, kOld), "float32[4,2]{1,2,3,4,1,2,3,4}");
+  EXPECT_EQ(
+      Run("g (float[3] x, float[1] tiles) => (float[B] y) <float axis = {0}> { y = Tile(x, tiles, axis) }",
+          {F({1, 2, 3}), F({2})}, kOld),
+      "float32[6]{1,2,3,1,2,3}");
+  EXPECT_THAT(Run(tile, {x, F({}, {2}), F({}, {2})}, kOld), HasSubstr("ScatterElements"));
+  const char* kSplit = R"(g (float[6] x, float[2] lengths) => (float[A] a, float[B] b) {
+      a, b = Split <axis = 0> (x, lengths)
+    })";
+  EXPECT_EQ(Run(kSplit, {F({1, 2, 3, 4, 5, 6}), F({2, 4})}, kOld), "float32[2]{1,2} float32[4]{3,4,5,6}");
+  EXPECT_EQ(Run(kSplit, {F({1, 2, 3, 4, 5, 6}), F({6, 0})}, kOld), "float32[6]{1,2,3,4,5,6} float32[0]{}");
+  EXPECT_THAT(Run(kSplit, {F({1, 2, 3, 4, 5, 6}), F({2, 3})}, kOld), HasSubstr("Split"));
+}
+
+// erf(3) is 0.99998, that of 4 is 1 as a float.
+TEST_P(Values, ErrorFunctionOfIntegers) {
+  EXPECT_EQ(Run("g (int64[N] x) => (int64[N] y) { y = Erf(x) }", {I({0, 1, 3, 4, -3, -4, int64_t{1} << 40})},
+                R"(<ir_version: 4, opset_import: ["" : 9]> )"),
+            "int64[7]{0,0,0,1,0,-1,1}");
+}
 
 // A slope for each channel of what has any number of dimensions.
 TEST_P(Values, SlopesOfUnknownRank) {
