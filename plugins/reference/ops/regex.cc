@@ -11,11 +11,12 @@ namespace {
 using Set = Regex::Set;
 using Assertion = Regex::Assertion;
 using Instruction = Regex::Instruction;
-using Ranges = std::vector<std::pair<char32_t, char32_t>>;
+using Ranges = std::vector<CodeRange>;
 
 constexpr int kMostRepeats = 1000;  // as RE2 has it
 constexpr int kMostDepth = 200;     // of groups: the parser recurses on whatever stack its thread has
 constexpr size_t kMostInstructions = 1 << 20;
+constexpr size_t kMostRanges = 1 << 22;  // of all sets: two letters may name hundreds
 
 struct Node {
   enum Kind { kEmpty, kSet, kAssert, kSequence, kChoice, kRepeat } kind = kEmpty;
@@ -105,6 +106,8 @@ class Parser {
   }
 
   NodePtr AddSet(Ranges ranges, bool negated = false) {
+    SortRanges(&ranges);
+    if ((ranges_ += ranges.size()) > kMostRanges) throw RegexError("the pattern is too large");
     sets_->push_back({std::move(ranges), negated, flags_.fold});
     return Make(Node::kSet, static_cast<int>(sets_->size()) - 1);
   }
@@ -270,11 +273,36 @@ class Parser {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
   }
 
+  // After a backslash: pL, p{Lu}, p{^Lu}, or the same with P for the opposite.
+  Ranges UnicodeClass() {
+    bool negated = text_[at_++] == 'P';
+    std::string name;
+    if (Accept("{")) {
+      if (Accept("^")) negated = !negated;
+      for (char32_t c; (c = Take("a Unicode class")) != '}';) AppendCodePoint(c, &name);
+    } else {
+      AppendCodePoint(Take("a Unicode class"), &name);
+    }
+    auto [known, made] = unicode_.try_emplace({name, flags_.fold});
+    Ranges& ranges = known->second;
+    if (made) {
+      ranges = name == "Any" ? Ranges{{0, kLastCodePoint}} : CategoryRanges(name);
+      if (ranges.empty())
+        throw RegexError("the Unicode class '" + name +
+                         "' is not known: only general categories are, and Any");
+      if (flags_.fold) ranges = AnyCase(std::move(ranges));
+    }
+    return negated ? Complement(ranges) : ranges;
+  }
+
   // After a backslash: \d, \D and the like.
   bool ClassEscape(Ranges* ranges) {
     if (AtEnd()) throw RegexError("the pattern ends with a backslash");
     const char32_t c = text_[at_];
-    if (c == 'p' || c == 'P') throw RegexError("Unicode classes (\\p) are not supported");
+    if (c == 'p' || c == 'P') {
+      *ranges = UnicodeClass();
+      return true;
+    }
     if (c == 'C') throw RegexError("\\C is not supported");
     const char32_t lower = c | 32;
     if (lower != 'd' && lower != 's' && lower != 'w') return false;
@@ -342,6 +370,7 @@ class Parser {
   NodePtr Class() {
     const bool negated = Accept("^");
     Ranges ranges;
+    size_t room = 10000;  // before what is there more than once is dropped
     // A ] right at the beginning is a plain one.
     for (bool first = true; first || !Looking("]"); first = false) {
       if (AtEnd()) throw RegexError("a class is not closed");
@@ -361,6 +390,10 @@ class Parser {
       if (low == '\\') {
         if (Ranges named; ClassEscape(&named)) {
           ranges.insert(ranges.end(), named.begin(), named.end());
+          if (ranges.size() > room) {
+            SortRanges(&ranges);
+            room = 2 * ranges.size() + 10000;
+          }
           continue;
         }
         low = Escape();
@@ -381,6 +414,8 @@ class Parser {
   std::u32string text_;
   size_t at_ = 0;
   Flags flags_;
+  size_t ranges_ = 0;
+  std::map<std::pair<std::string, bool>, Ranges> unicode_;  // by name, and whether in any case
   std::vector<Set>* sets_;
 };
 
@@ -473,10 +508,7 @@ Regex::Regex(std::string_view pattern) {
 
 bool Regex::Contains(const Set& set, char32_t c) const {
   if (c > kLastCodePoint) return false;
-  auto in = [&](char32_t x) {
-    return std::any_of(set.ranges.begin(), set.ranges.end(),
-                       [&](auto r) { return x >= r.first && x <= r.second; });
-  };
+  auto in = [&](char32_t x) { return InRanges(set.ranges, x); };
   return (in(c) || (set.fold && (in(rules_.Lower(c)) || in(rules_.Upper(c))))) != set.negated;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Regular expressions in RE2's syntax, matched against whole strings in time linear in their length (all
-// states of a nondeterministic automaton at once), so that no pattern and no text can stall it. Not: Unicode
-// classes (\pL), \C.
+// states of a nondeterministic automaton at once), so that no pattern and no text can stall it. Of the
+// Unicode classes there are the general categories (\pL, \p{Lu}) and Any, not the scripts; nor is there \C.
 //
 //   Regex regex("a(b|c)*");   // throws RegexError
 //   regex.FullMatch("abcb")   // true
@@ -29,9 +29,9 @@ class Regex {
   explicit Regex(std::string_view pattern);
   bool FullMatch(std::string_view text) const;
 
-  // Code points [first, last], any number of times, then what `fold` and `negated` make of them.
+  // What `fold` and `negated` make of the ranges.
   struct Set {
-    std::vector<std::pair<char32_t, char32_t>> ranges;
+    std::vector<CodeRange> ranges;  // sorted
     bool negated = false, fold = false;
   };
   enum class Assertion : uint8_t { kTextBegin, kTextEnd, kLineBegin, kLineEnd, kWordEdge, kNoWordEdge };

@@ -115,15 +115,38 @@ TEST(Regex, WhatMatches) {
       {"(|a)+", "aa", true},
       {"(a|b|ab)*c", "abac", true},
       {"www[\\w.-]+\\.com", "www.foo-bar.com", true},
+      {"\\pL+", "a\xc3\x9f\xce\xb1\xe4\xb8\xad", true},  // a, sharp s, alpha, a Han character
+      {"\\p{L}", "1", false},
+      {"\\p{Lu}\\p{Ll}", "\xc3\x84\xc3\xa4", true},
+      {"\\p{Lu}", "\xc3\xa4", false},
+      {"\\PL+", "1 \xe2\x82\xac", true},
+      {"\\P{Lu}", "A", false},
+      {"\\p{^Lu}|\\P{^Nd}", "7", true},
+      {"\\P{^Lu}", "a", false},
+      {"\\p{Nd}\\pN\\p{Sc}\\p{Zs}\\p{Pd}\\pM\\p{Cc}",
+       "\xd9\xa3\xc2\xbd\xe2\x82\xac\xc2\xa0\xe2\x80\x94\xcc\x81\t", true},
+      {"[\\p{Lu}\\d_]+", "\xd0\x96_9", true},
+      {"[^\\pL]", "\xd0\x96", false},
+      {"[\\PL-]+", "1-2", true},
+      {"\\p{Any}*", "a\n\xf0\x9f\x98\x80", true},
+      {"\\P{Any}", "a", false},
+      {"\\pC", "\xcd\xb8", false},  // U+0378 is no character
+      {"(?i)\\p{Lu}+", "aA\xc3\xa4", true},
+      {"(?i)\\P{Lu}|[\\P{Ll}]", "a", false},
+      {"(?i)\\p{Lt}+", "\xc7\x84\xc7\x85\xc7\x86", true},  // all cases of DZ with caron
+      {"\\p{Lt}+", "\xc7\x84", false},
+      {"\\pL", "\xff", false},
   };
   for (const Case& c : cases)
     EXPECT_EQ(Regex(c.pattern).FullMatch(c.text), c.want) << c.pattern << " on " << c.text;
 }
 
 TEST(Regex, BadPatterns) {
-  for (const char* pattern : {"(",       ")",      "[",       "[a",   "a**",         "a{2}{3}", "*a",
-                              "a{1001}", "a{3,2}", "\\",      "\\1",  "\\y",         "[z-a]",   "[[:none:]]",
-                              "(?<=a)",  "(?z)",   "(?P<>a)", "\\xg", "\\x{110000}", "\\pL",    "\xff"})
+  for (const char* pattern :
+       {"(",       ")",       "[",           "[a",         "a**",     "a{2}{3}",    "*a",     "a{1001}",
+        "a{3,2}",  "\\",      "\\1",         "\\y",        "[z-a]",   "[[:none:]]", "(?<=a)", "(?z)",
+        "(?P<>a)", "\\xg",    "\\x{110000}", "\\pX",       "\xff",    "\\p",        "\\p{",   "\\p{L",
+        "\\p{}",   "\\p{lu}", "\\p{Cn}",     "\\p{Greek}", "[\\p{^}]"})
     EXPECT_THROW(Regex{pattern}, RegexError) << pattern;
   std::string nested;
   for (int i = 0; i < 100000; ++i) nested += '(';
@@ -132,10 +155,38 @@ TEST(Regex, BadPatterns) {
   EXPECT_THROW(Regex{"((((){1000}){1000}){1000}){1000}"}, RegexError);
 }
 
+TEST(Regex, UnicodeClassesThatAreNotThereAreNamed) {
+  ExpectFails("RegexFullMatch", {Texts({"a"})}, {{"pattern", "\\p{Greek}"}},
+              "the Unicode class 'Greek' is not known: only general categories are, and Any");
+}
+
+// Counts as Unicode 14 has them.
+TEST(Unicode, GeneralCategories) {
+  const auto count = [](std::string_view name) {
+    size_t n = 0;
+    for (const auto& [first, last] : CategoryRanges(name)) n += last - first + 1;
+    return n;
+  };
+  EXPECT_EQ(count("Lu"), 1831u);
+  EXPECT_EQ(count("Ll"), 2227u);
+  EXPECT_EQ(count("L"), 131756u);
+  EXPECT_EQ(count("Mn"), 1950u);
+  EXPECT_EQ(count("Nd"), 660u);
+  EXPECT_EQ(count("So"), 6605u);
+  EXPECT_EQ(count("Z"), 19u);
+  EXPECT_EQ(count("C"), 139744u);
+  EXPECT_EQ(count("Cn"), 0u);
+  EXPECT_EQ(count(""), 0u);
+}
+
 TEST(Regex, NoPatternStalls) {
   const std::string text(20000, 'a');
   EXPECT_FALSE(Regex("(a+)+b").FullMatch(text));
   EXPECT_TRUE(Regex("(a|a|aa)*").FullMatch(text));
+  std::string classes;
+  for (int i = 0; i < 20000; ++i) classes += "\\pL";
+  EXPECT_THROW(Regex{classes}, RegexError);
+  EXPECT_TRUE(Regex("(?i)[" + classes + "]*").FullMatch(text));
 }
 
 TEST(RegexFullMatchOp, AnyShape) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// UTF-8 as code points, and their upper and lower case.
+// UTF-8 as code points, their upper and lower case, and their categories.
 #ifndef BRAID_PLUGINS_REFERENCE_OPS_UNICODE_H_
 #define BRAID_PLUGINS_REFERENCE_OPS_UNICODE_H_
 
@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace braid::reference {
 
@@ -86,6 +88,18 @@ class CaseRules {
  private:
   locale_t locale_ = nullptr;
 };
+
+// Code points from the first to the second.
+using CodeRange = std::pair<char32_t, char32_t>;
+// Sorts them and joins those that touch.
+void SortRanges(std::vector<CodeRange>* ranges);
+// `ranges` are sorted.
+bool InRanges(const std::vector<CodeRange>& ranges, char32_t c);
+// The code points of a general category of Unicode, "Lu", or of all that begin with a letter, "L"; sorted. As
+// in RE2 there is no Cn, and C is without it. Empty if there is no such category.
+std::vector<CodeRange> CategoryRanges(std::string_view name);
+// And their other cases; sorted.
+std::vector<CodeRange> AnyCase(std::vector<CodeRange> ranges);
 
 }  // namespace braid::reference
 
