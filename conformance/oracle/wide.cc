@@ -341,7 +341,8 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
         const double own = is_place            ? u * extent
                            : inputs[i].exact() ? 0
                                                : inputs[i].error.data<double>()[k] / rule_.factor;
-        shaken.data<double>()[k] = v + side * (u * std::fabs(v) + own);
+        // Infinities and NaN stay what they are.
+        shaken.data<double>()[k] = std::isfinite(v) ? v + side * (u * std::fabs(v) + own) : v;
       }
       moved[i] = std::move(shaken);
     }

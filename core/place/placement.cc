@@ -433,14 +433,8 @@ absl::StatusOr<Placement> Place(std::shared_ptr<const Model> model, absl::Span<c
                  outputs.contains(source->graph().values[v].name);
         });
       });
-      if (!result.ok()) {
-        if (!absl::IsInvalidArgument(result.status())) return result.status();
-        // The model is right; ONNX's body of the operator is not for its types or shapes.
-        const absl::Status nobody = NobodyRuns(graph, orphans, placement.devices);
-        return absl::Status(nobody.code(),
-                            absl::StrCat(nobody.message(),
-                                         "; and ONNX's body of it does not go: ", result.status().message()));
-      }
+      nobody = NobodyRuns(graph, orphans, placement.devices);
+      if (!result.ok()) return WithBody(nobody, result.status());
       expanded = *std::move(result);
     }
     if (expanded == nullptr) return NobodyRuns(graph, orphans, placement.devices);
