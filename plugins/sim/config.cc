@@ -53,6 +53,8 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.wall_clock = value.get<bool>();
     } else if (key == "lacks") {
       config.lacks = value.get<std::set<std::string>>();
+    } else if (key == "versions") {
+      config.versions = value.get<std::map<std::string, int32_t>>();
     } else if (key == "not_worth_it") {
       config.not_worth_it = value.get<std::set<std::string>>();
     } else if (key == "types") {

@@ -7,7 +7,7 @@
 //                 "types": ["float32", "int64"], "memory": 1073741824, "queues": 2, "submit_us": 50,
 //                 "link_latency_us": 20, "link_gbps": 4, "multiply_adds_per_ns": 50, "wall_clock": false,
 //                 "lose_after": 0, "node_us": 0.3, "fail": {"compile": "OUT_OF_MEMORY"}, "max_buffer": 65536,
-//                 "io_alignment": 256}]}
+//                 "io_alignment": 256, "versions": {"Add": 14, "ai.onnx.ml:Scaler": 1}}]}
 //
 // The option "config" of open, JSON of one device, replaces what the device has.
 #ifndef BRAID_PLUGINS_SIM_CONFIG_H_
@@ -27,7 +27,10 @@ namespace braid::sim {
 struct DeviceConfig {
   std::string name = "simulated accelerator";
   int32_t kind = BRAID_DEVICE_NPU;
-  std::set<std::string> lacks;          // operators that it does not know
+  std::set<std::string> lacks;  // operators that it does not know
+  // The one version of each operator that it knows, as a plugin of an older opset does; empty: the newest of
+  // all. The operator's domain stands before it, but for ai.onnx.
+  std::map<std::string, int32_t> versions;
   std::set<std::string> not_worth_it;   // operators that it says NOT_WORTH_IT to
   std::set<std::string> types;          // element types that it knows; empty: all
   uint64_t memory = uint64_t{4} << 30;  // bytes; more is OUT_OF_MEMORY

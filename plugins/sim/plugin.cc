@@ -337,6 +337,16 @@ void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
     if (verdicts[n].code != BRAID_YES) continue;
     if (config_.lacks.contains(std::string(node.op())))
       refuse(BRAID_NO_OP, BRAID_NONE, "this simulated device lacks " + std::string(node.op()));
+    if (!config_.versions.empty()) {
+      const std::string domain(node.domain());
+      const auto known = config_.versions.find((domain.empty() ? "" : domain + ":") + std::string(node.op()));
+      if (known == config_.versions.end())
+        refuse(BRAID_NO_OP, BRAID_NONE, "this simulated device lacks " + std::string(node.op()));
+      else if (known->second < node.min_version() || known->second > node.version())
+        refuse(BRAID_NO_OPSET, BRAID_NONE,
+               "this simulated device knows version " + std::to_string(known->second) + ", not " +
+                   std::to_string(node.min_version()) + " to " + std::to_string(node.version()));
+    }
     for (uint32_t i = 0; i < node.input_count() && !config_.types.empty(); ++i)
       if (node.has_input(i) && !config_.types.contains(reference::TypeName(node.input_value(i).type())))
         refuse(BRAID_NO_TYPE, i,
