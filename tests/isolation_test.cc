@@ -20,16 +20,10 @@
 namespace braid::testing {
 namespace {
 
-// Neg and Add are the fixture's, one a segment; the rest is the reference's. y = Abs(x + x - (x + x + x)) =
-// |x|.
+// Neg is the fixture's or the reference's, as the placement draws; Abs the reference's. y = |x|.
 constexpr char kModel[] = R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N] x) => (float[N] y) {
-    a = Add(x, x)
-    b = Add(a, x)
-    c = Identity(b)
-    d = Neg(c)
-    e = Identity(d)
-    f = Add(a, e)
-    y = Abs(f)
+    a = Neg(x) b = Abs(a) c = Neg(b) d = Abs(c) e = Neg(d) f = Abs(e) g = Neg(f) h = Abs(g)
+    i = Neg(h) j = Abs(i) k = Neg(j) l = Abs(k) m = Neg(l) n = Abs(m) o = Neg(n) y = Abs(o)
   })";
 
 using ::testing::AnyOf;
@@ -88,27 +82,28 @@ std::filesystem::path* IsolationTest::folder_ = nullptr;
 
 using Crashes = IsolationTest;
 
-// Its second submit of each process ends it; a run has several, on the crashing device and on the other.
+// Its second submit of each process ends it, in a run that has several on both devices.
 TEST_F(Crashes, InTheMiddleOfARunGiveTheRightResultFromAnotherDevice) {
   Misbehave("segv@exec.submit:2");
   const int runs = Runs(100);
   int right = 0, crashed = 0;
-  for (int i = 0; i < runs; ++i) {
-    GraphPtr graph = Load(kModel, "hostile,reference");
+  // Few draws give the crashing device less than two nodes.
+  for (int i = 0; crashed < runs && i < 2 * runs; ++i) {
+    GraphPtr graph = Load(kModel, "hostile,reference", "random:" + std::to_string(i));
     const graph_status status = Run(graph.get(), static_cast<float>(i));
     ASSERT_EQ(status, GRAPH_OK) << i << ": " << graph_last_error();
-    ++right;
-    const std::string text = Explained(graph.get());
-    crashed += text.find(
-                   "the process of the plugin hostile (fixture_hostile.so) was ended by signal 11 "
-                   "(Segmentation fault) in exec.submit") != std::string::npos;
+    const bool ended = Explained(graph.get())
+                           .find(
+                               "the process of the plugin hostile (fixture_hostile.so) was ended by "
+                               "signal 11 (Segmentation fault) in exec.submit") != std::string::npos;
+    crashed += ended;
+    right += ended;
     // The graph goes on without it.
     ASSERT_EQ(Run(graph.get(), 7), GRAPH_OK) << graph_last_error();
   }
-  std::printf("%d right results of %d runs, in %d of which the plugin's process ended by signal 11\n", right,
-              runs, crashed);
-  EXPECT_EQ(right, runs);
+  std::printf("%d runs in which the plugin's process ended by signal 11, %d right results\n", crashed, right);
   EXPECT_EQ(crashed, runs);
+  EXPECT_EQ(right, runs);
 }
 
 using Hostile = IsolationTest;
@@ -116,27 +111,27 @@ using Hostile = IsolationTest;
 // What it then does not compile goes to the other device.
 TEST_F(Hostile, ClaimsEveryNode) {
   Misbehave("claims@device.query");
-  GraphPtr graph = Load(kModel, "hostile,reference");
+  GraphPtr graph = Load(kModel, "hostile,reference", "random:1");
   for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
   EXPECT_THAT(Explained(graph.get()), AnyOf(HasSubstr("one node at a time"), HasSubstr("only Neg and Add")));
 }
 
 TEST_F(Hostile, AbsurdWorkspace) {
   Misbehave("wide@exec.workspace_size");
-  GraphPtr graph = Load(kModel, "hostile,reference");
+  GraphPtr graph = Load(kModel, "hostile,reference", "random:1");
   ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
 }
 
 TEST_F(Hostile, WritesPastTheEnd) {
   Misbehave("past@exec.submit");
-  GraphPtr graph = Load(kModel, "hostile,reference");
+  GraphPtr graph = Load(kModel, "hostile,reference", "random:1");
   for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
 }
 
 // Each run that hangs costs its deadline and no more.
 TEST_F(Hostile, Hangs) {
   Misbehave("hang@exec.submit");
-  GraphPtr graph = Load(kModel, "hostile,reference");
+  GraphPtr graph = Load(kModel, "hostile,reference", "random:1");
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(6));
@@ -146,9 +141,9 @@ TEST_F(Hostile, Hangs) {
 // The plugin that lives in this process is as it was.
 TEST_F(Hostile, OthersGoOn) {
   Misbehave("segv@device.compile");
-  GraphPtr graph = Load(kModel, "hostile,fixture,reference");
+  GraphPtr graph = Load(kModel, "hostile,fixture,reference", "random:1");
   for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
-  EXPECT_THAT(Explained(graph.get()), HasSubstr("fixture:0: 4 nodes"));
+  EXPECT_THAT(Explained(graph.get()), HasSubstr("\nfixture:0: "));
 }
 
 }  // namespace

@@ -351,10 +351,8 @@ void Server::Dispatch(Message& message) {
       return Reply(id, BRAID_OK);
     }
     case Op::kSignal:
-      if (const auto work = Find(id).work) {
-        work->signalled.store(true);
+      if (const auto work = Find(id).work; work != nullptr && !work->signalled.exchange(true))
         work->fence.Signal(in.Get<braid_status>());
-      }
       return;
     case Op::kHealth: {
       auto health = Find(in.Get<uint64_t>()).device->Health();
@@ -465,7 +463,7 @@ void Server::WorkOn(Op op, uint64_t id, const std::string& payload) {
     default: {
       const Object object = Drop(id);
       // A fence that the host never signalled has to end before it can go.
-      if (object.work != nullptr && object.work->server == nullptr && !object.work->signalled.load())
+      if (object.work != nullptr && object.work->server == nullptr && !object.work->signalled.exchange(true))
         object.work->fence.Signal(BRAID_CANCELLED);
       const CacheScope cache(object.cache);
       return;
