@@ -89,6 +89,22 @@ constexpr Ignored kIgnored[] = {
     {"DFT", "inverse"},
     {"NegativeLogLikelihoodLoss", "ignore_index"},
     {"Unique", "sorted"},
+    {"Unique", "axis"},
+    {"ThresholdedRelu", "alpha"},
+    {"Celu", "alpha"},
+    {"LRN", "alpha"},
+    {"MaxPool", "auto_pad"},
+    {"AveragePool", "strides"},
+    {"LpPool", "strides"},
+    {"ConvTranspose", "group"},
+    {"GRU", "direction"},
+    {"Compress", "axis"},
+    {"Hardmax", "axis"},
+    {"Attention", "softcap"},
+    {"GroupNormalization", "epsilon"},
+    {"RoiAlign", "sampling_ratio"},
+    {"RoiAlign", "mode"},
+    {"SoftmaxCrossEntropyLoss", "reduction"},
 };
 
 struct Fixed {

@@ -118,7 +118,10 @@ MutantDevice::MutantDevice(kit::Host host, const DeviceOptions& options)
 MutantDevice::~MutantDevice() = default;
 
 std::unique_ptr<kit::Executable> MutantDevice::Compile(const braid_graph* view,
-                                                       const braid_compile_options&) {
+                                                       const braid_compile_options& options) {
+  if (options.option_count > 0)
+    throw kit::Error(BRAID_INVALID_ARGUMENT,
+                     "there is no option '" + std::string(kit::View(options.options[0].key)) + "'");
   std::optional<Blob> blob;
   if (options_.has_blobs) {
     blob.emplace();

@@ -140,14 +140,27 @@ void AddNumeric(std::vector<Mutant>* all) {
                          "ReduceMean",
                          "ConvTranspose",
                          "LayerNormalization",
-                         "BatchNormalization"})
+                         "BatchNormalization",
+                         "Sub",
+                         "Cos",
+                         "Elu",
+                         "HardSwish",
+                         "Einsum",
+                         "Expand",
+                         "Split",
+                         "GlobalAveragePool",
+                         "GroupNormalization",
+                         "RNN",
+                         "CumSum",
+                         "LogSoftmax"})
     add(std::string("round_fp16_") + op, "results of float are rounded to float16", op, true,
         [](NodeRun& run) { RoundOutputs(run, ToHalf); });
   for (const char* op :
        {"Sub", "MatMul", "Conv", "Softmax", "Slice", "MaxPool", "Erf", "InstanceNormalization", "GRU"})
     add(std::string("round_bf16_") + op, "results of float are rounded to bfloat16", op, true,
         [](NodeRun& run) { RoundOutputs(run, ToBrain); });
-  for (const char* op : {"MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "Attention", "LSTM"})
+  for (const char* op :
+       {"MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "Attention", "LSTM", "RNN", "GRU"})
     add(std::string("tf32_") + op,
         "inputs of products are rounded to TF32, which the device does not declare", op, true,
         [](NodeRun& run) { RoundInputs(run, ToTf32); });

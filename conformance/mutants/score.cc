@@ -81,8 +81,9 @@ std::string ScorePage(const ScoreReport& report) {
     page += fmt::format("| {} | {} | {} |\n", what, Share(s.ours, s.mutants),
                         report.has_others ? Share(s.others, s.mutants) : "-");
   };
-  row("**the score**: the half that no data was chosen by", score);
+  row("**the score**: the half that scores", score);
   row("the half that may select data", other);
+  if (!report.notes.empty()) page += "\n" + report.notes;
 
   page += "\n## Survivors\n\n| mutant | what it stands for | what would find it |\n| --- | --- | --- |\n";
   for (const Kill& k : report.kills) {

@@ -25,6 +25,7 @@ struct ScoreReport {
   std::string level;
   bool has_others = false;                     // the other suite ran too
   std::map<std::string, std::string> reasons;  // of mutants that are known to survive
+  std::string notes;                           // for the page, below the score
 };
 std::string ScoreJson(const ScoreReport& report);
 // docs/reference/conformance-score.md.

@@ -154,8 +154,9 @@ void AddShapes(std::vector<Mutant>* all) {
                     .node = std::move(node)});
   };
   const std::string kBig = "1025 65537 63x64 4x257 257";
-  for (const char* op : {"Add", "Relu", "MatMul", "Conv", "Transpose", "Softmax", "Concat", "Gather",
-                         "MaxPool", "Cast", "Slice", "Where"})
+  for (const char* op :
+       {"Add", "Relu", "MatMul", "Conv", "Transpose", "Softmax", "Concat", "Gather", "MaxPool", "Cast",
+        "Slice", "Where", "Sigmoid", "Gemm", "Pad", "Tile", "ScatterElements", "LayerNormalization", "Equal"})
     add(std::string("after_256_") + op, "elements from 256 on are never written", op, kBig,
         [](NodeRun& run) { UnwrittenFrom(run, 256); });
   for (const char* op : {"Mul", "Transpose", "Identity"})
@@ -190,10 +191,10 @@ void AddShapes(std::vector<Mutant>* all) {
   for (const char* op : {"Add", "Mul", "Equal"})
     add(std::string("broadcast_leading_") + op, "shapes are aligned at their first axes", op, "broadcast",
         BroadcastLeading);
-  for (const char* op : {"Add", "Sub", "Where", "Max"})
+  for (const char* op : {"Add", "Sub", "Where", "Max", "Equal", "PRelu", "Pow"})
     add(std::string("broadcast_flat_") + op,
         "only the last axes are broadcast: a smaller input is repeated flat", op, "broadcast", BroadcastFlat);
-  for (const char* op : {"Sub", "Div", "Pow", "Less"})
+  for (const char* op : {"Sub", "Div", "Pow", "Less", "Greater", "Mod"})
     add(std::string("broadcast_swap_") + op, "inputs change places where the first is the smaller one", op,
         "broadcast", SwapsSmaller);
   for (const char* op : {"Mul", "Add", "Where"})

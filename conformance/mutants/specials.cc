@@ -192,7 +192,8 @@ void AddSpecials(std::vector<Mutant>* all) {
   for (const auto& [op, value] :
        {std::pair{"Max", -kInfinity}, std::pair{"Min", kInfinity}, std::pair{"Relu", 0.0},
         std::pair{"Clip", -kInfinity}, std::pair{"ReduceMax", -kInfinity}, std::pair{"ReduceMin", kInfinity},
-        std::pair{"Sigmoid", 0.0}, std::pair{"Abs", 0.0}})
+        std::pair{"Sigmoid", 0.0}, std::pair{"Abs", 0.0}, std::pair{"Exp", 0.0}, std::pair{"Floor", 0.0},
+        std::pair{"Sum", 0.0}})
     add(std::string("drops_nan_") + op, "NaN is passed over", op, "special nan",
         [v = value](NodeRun& run) { NanIs(run, v); });
   for (const char* op : {"Neg", "Mul", "Round", "Ceil", "Transpose", "Cast"})

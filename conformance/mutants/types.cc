@@ -75,7 +75,7 @@ void AddTypes(std::vector<Mutant>* all) {
                     .node = std::move(node)});
   };
   for (const char* op : {"Add", "Mul", "Concat", "Gather", "Where", "ReduceSum", "ReduceMax", "Equal", "Cast",
-                         "Abs", "Max", "Div"})
+                         "Abs", "Max", "Div", "Sub", "Min", "Sign", "Slice", "Pad", "ScatterND", "CumSum"})
     add(std::string("int64_by_int32_") + op, "int64 is computed in 32 bits", op,
         "int64 to=", [](NodeRun& run) { Through(run, kInt64, ToInt32); });
   for (const char* op : {"Add", "Sub", "ReduceSum", "Mod", "Neg", "TopK", "Clip", "Less"})

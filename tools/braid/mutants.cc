@@ -120,6 +120,15 @@ void Write(const std::string& path, const std::string& text) {
   if (!file.flush()) throw UsageError(path + ": cannot be written");
 }
 
+// Lines "#: text" of the list of survivors: what the page tells of the score.
+std::string NotesOf(const std::string& path) {
+  std::ifstream file(path);
+  std::string notes;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("#: ")) notes += line.substr(3) + "\n";
+  return notes;
+}
+
 const char* LevelText(Level level) {
   return level == Level::kSmoke ? "smoke" : level == Level::kFull ? "full" : "default";
 }
@@ -151,7 +160,7 @@ int Run(const Options& options, Level level) {
     kills.push_back(k);
     Outcome outcome;
     if (!k.killed()) outcome = {Outcome::kFailed, k.error.empty() ? "survived" : k.error};
-    outcome = known.Judge({{}, k.mutant->name, ""}, outcome);
+    outcome = known.Judge({k.mutant->name, k.mutant->name, ""}, outcome);
     ++counts[outcome.kind];
     fmt::print("{} {}{}{}\n", outcome.kind == Outcome::kPassed ? "killed" : Name(outcome.kind),
                k.mutant->name,
@@ -163,7 +172,8 @@ int Run(const Options& options, Level level) {
   });
   std::sort(kills.begin(), kills.end(),
             [](const Kill& a, const Kill& b) { return a.mutant->name < b.mutant->name; });
-  conformance::ScoreReport report{kills, LevelText(level), !options.official.empty(), {}};
+  conformance::ScoreReport report{
+      kills, LevelText(level), !options.official.empty(), {}, NotesOf(options.survivors)};
   for (const Kill& k : kills) report.reasons[k.mutant->name] = known.ReasonOf(k.mutant->name);
   Write(options.json, conformance::ScoreJson(report));
   Write(options.page, conformance::ScorePage(report));
