@@ -2,6 +2,7 @@
 #include "conformance/case/case.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "conformance/case/random.h"
 #include "onnx/defs/parser.h"
@@ -197,10 +198,14 @@ BuiltCase Build(const Case& c) {
   };
   const std::string inputs = circumstance("~inputs", "plain");
   const bool symbols = circumstance("~dims", "static") == "symbols";
+  const int64_t number = std::atoll(circumstance("~fuzz", "0").c_str());
+  if (number < 0 || number > kMostFuzz)
+    throw Rejected{"~fuzz is a number up to " + std::to_string(kMostFuzz)};
+  const int fuzz = static_cast<int>(number);
 
   std::vector<Domain> made;
   for (int run = 0; run < (symbols ? 2 : 1); ++run) {
-    made.emplace_back(op, c.types, c.choices, Hash(c.id), run);
+    made.emplace_back(op, c.types, c.choices, Hash(c.id), 2 * fuzz + run);
     entry->make(made.back());
   }
   Domain& d = made[0];

@@ -13,6 +13,7 @@
 //   ~inputs=runtime    all is given at run time
 //   ~inputs=constant   all but the first input is constant
 //   ~dims=symbols      extents are symbols, and the graph runs with two sets of shapes
+//   ~fuzz=N            extents and data are drawn from N (run/fuzz.h)
 #ifndef BRAID_CONFORMANCE_CASE_CASE_H_
 #define BRAID_CONFORMANCE_CASE_CASE_H_
 
@@ -57,6 +58,9 @@ struct BuiltCase {
   std::vector<std::string> outputs;           // their names
   std::string placement;  // as graph_options.placement, with the reference device beside; "": alone
 };
+
+// Numbers of ~fuzz: few enough to be read, enough that hardly two runs have the same.
+inline constexpr int64_t kMostFuzz = 100'000'000;
 
 // Throws Rejected where the choices do not go together.
 BuiltCase Build(const Case& c);

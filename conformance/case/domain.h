@@ -95,7 +95,8 @@ class Domain {
     Value value;
     bool is_shape = false;  // made by Ints: axes, shapes, counts
   };
-  // `run`: 0, or 1 for the second run of a case whose extents are symbols.
+  // `run`: 0, or 1 for the second run of a case whose extents are symbols. Of a fuzzed case twice its number,
+  // and one more for its second run.
   Domain(const OperatorVersion& op, const std::map<std::string, int32_t>& types, const Choices& choices,
          uint64_t seed, int run);
 

@@ -42,6 +42,7 @@ Json CaseJson(const CaseReport& c) {
   if (r.worst != 0) json["worst"] = std::isfinite(r.worst) ? Json(r.worst) : Json();
   json["seconds"] = std::round(r.seconds * 1e6) / 1e6;
   if (!c.types.empty()) json["types"] = c.types;
+  if (!r.measured.empty()) json["performance"] = Json::parse(r.measured, nullptr, false);
   return json;
 }
 

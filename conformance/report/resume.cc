@@ -56,6 +56,7 @@ ResumeFile::ResumeFile(const std::string& path, const std::string& suite, const 
         r.worst = object.at("worst").is_null() ? std::numeric_limits<double>::infinity()
                                                : object.at("worst").get<double>();
         r.seconds = object.at("seconds");
+        r.measured = object.value("measured", "");
         const std::string device = object.at("device"), driver = object.at("driver");
         results_[{device + "\n" + driver, r.id}] = std::move(r);
       } catch (const json::exception&) {
@@ -86,7 +87,8 @@ void ResumeFile::Append(const DeviceIdentity& device, const Result& r) {
                 {"text", r.text},
                 {"worst", r.worst},
                 {"seconds", r.seconds},
-                {"basis", r.basis}});
+                {"basis", r.basis},
+                {"measured", r.measured}});
   out_.flush();
 }
 

@@ -45,6 +45,7 @@ std::string Packed(const Result& r) {
   Append(&body, r.seconds);
   Append(&body, r.text);
   Append(&body, r.basis);
+  Append(&body, r.measured);
   std::string message;
   Append(&message, static_cast<uint32_t>(body.size()));
   return message + body;
@@ -179,6 +180,7 @@ class Pool {
       r.outcome = static_cast<Outcome>(outcome);
       r.text = text();
       r.basis = text();
+      r.measured = text();
       c.buffer.erase(0, sizeof length + length);
       c.started = Clock::now();
       Tell(c.next++, std::move(r));

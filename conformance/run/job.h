@@ -33,7 +33,8 @@ struct Result {
   std::string text;  // why, in one line
   double worst = 0;  // the largest error in parts of its bound
   double seconds = 0;
-  std::string basis;  // how the expectation was made (oracle.h)
+  std::string basis;     // how the expectation was made (oracle.h)
+  std::string measured;  // of kind "performance": a JSON object, see docs/reference/conformance-report.md
 };
 
 struct Job {

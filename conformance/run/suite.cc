@@ -13,6 +13,7 @@
 #include "conformance/contract/contract.h"
 #include "conformance/fusion/graphs.h"
 #include "conformance/peer/peer.h"
+#include "conformance/performance/performance.h"
 #include "conformance/run/generated.h"
 
 namespace braid::conformance {
@@ -26,6 +27,7 @@ constexpr CaseKind kKinds[] = {
     {"memory", "bytes around buffers, poisoned outputs, odd sizes and alignments"},
     {"negative", "calls that must fail clearly, and leave the device working"},
     {"determinism", "the same inputs twice, and at the same time"},
+    {"performance", "times of kernels, advisory: none fails"},
 };
 
 // What makes jobs, of which kinds.
@@ -41,6 +43,11 @@ const std::vector<Source>& Sources() {
          // A peer has no plugin whose tables could be tested.
          if (!t.peer.empty()) return std::vector<Job>();
          return ContractJobs({t.library, t.index, {}, t.operators});
+       }},
+      {{"performance"},
+       [](const SuiteTarget& t) {
+         if (!t.peer.empty() || t.level == Level::kSmoke) return std::vector<Job>();
+         return PerformanceJobs(t.device, t.arithmetic);
        }},
   };
   return *kSources;
@@ -116,6 +123,11 @@ std::vector<Case> GeneratedCases(Level level, const Selection& selection) {
     for (Case& c : Generate(op, level))
       if (selection.Wants(c.id)) cases.push_back(std::move(c));
   }
+  // No level has fuzzed cases, but who names one has it.
+  for (const std::string& glob : selection.globs)
+    if (glob.find("~fuzz=") != std::string::npos && glob.find_first_of("*?[\\") == std::string::npos &&
+        selection.Wants(glob))
+      cases.push_back(CaseOf(glob));
   return cases;
 }
 
@@ -154,6 +166,8 @@ BuiltCase BuildById(const std::string& id) {
     const std::string prefix = std::string(kind.name) + "/";
     if (!id.starts_with(prefix)) continue;
     if (prefix == "fusion/") return BuildFusion(id);
+    for (const Kernel& kernel : Kernels())
+      if (id == prefix + std::string(kernel.graph.name)) return Build(kernel.graph, reference::kFloat, {});
     throw std::runtime_error(fmt::format("'{}' has no model of its own to write: {}", id, kind.what));
   }
   try {

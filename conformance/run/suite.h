@@ -52,7 +52,8 @@ struct Selection {
 // "2/8". Throws std::invalid_argument.
 void ParseShard(const std::string& text, Selection* selection);
 
-// The generated cases at a level and below.
+// The generated cases at a level and below, and fuzzed ones that are named in full. Throws std::runtime_error
+// for what is named like one and is none.
 std::vector<Case> GeneratedCases(Level level, const Selection& selection);
 // Jobs of the cases, which must stay as long as these.
 std::vector<Job> GeneratedJobs(const std::vector<Case>& cases, const SuiteTarget& target);

@@ -14,6 +14,7 @@
 #include "conformance/report/report.h"
 #include "conformance/report/resume.h"
 #include "conformance/report/waivers.h"
+#include "conformance/run/fuzz.h"
 #include "conformance/run/suite.h"
 #include "tools/braid/command.h"
 #include "tools/braid/conformance_files.h"
@@ -40,7 +41,8 @@ struct Options {
   std::string plugin, device, peer, level = "default", profile = "all", shard, resume, waivers, out, known,
                                     certify;
   std::vector<std::string> filters, kinds, cases;
-  double timeout = 60;
+  double timeout = 60, seconds = 60;
+  uint64_t seed = 1;
   int jobs = 0;
   bool list = false, verbose = false, json = false;
 };
@@ -99,14 +101,16 @@ class Suite {
     report_.level = options_.level;
     report_.profile = options_.profile;
     report_.date = conformance::Today();
-    report_.complete = selection_.complete();
+    report_.complete = selection_.complete() && !fuzzes();
+    if (fuzzes()) Note("fuzz: seed {}, {} s", options_.seed, options_.seconds);
     if (!options_.resume.empty())
       resume_ = conformance::ResumeFile(options_.resume, report_.suite, report_.plugin);
     if (resume_.unreadable() > 0)
       Note("lines of {} that cannot be read and were left out: {}", options_.resume, resume_.unreadable());
-    if (options_.cases.empty() && selection_.WantsKind("official") && selection_.MayWant("official/"))
+    if (!fuzzes() && options_.cases.empty() && selection_.WantsKind("official") &&
+        selection_.MayWant("official/"))
       Note("no official cases: --cases names folders with them");
-    cases_ = conformance::GeneratedCases(LevelOf(options_.level), selection_);
+    if (!fuzzes()) cases_ = conformance::GeneratedCases(LevelOf(options_.level), selection_);
     for (const DeviceIdentity& d : devices) report_.devices.push_back(RunDevice(d));
     return Finish();
   }
@@ -141,6 +145,8 @@ class Suite {
   void ReadFiles() {
     if (!options_.certify.empty() && !options_.peer.empty())
       throw UsageError("--certify is for plugins: a peer has no manifest");
+    if (!options_.certify.empty() && fuzzes())
+      throw UsageError("--certify needs all cases of a level: fuzz has no end");
     if (!options_.certify.empty() && !selection_.complete())
       throw UsageError("--certify needs all cases: it goes with no --filter, --kind or --shard");
     if (!options_.waivers.empty())
@@ -153,7 +159,26 @@ class Suite {
     if (error) throw UsageError(options_.out + ": can't be made: " + error.message());
   }
 
-  std::vector<conformance::Job> JobsOf(const DeviceIdentity& device) const {
+  bool fuzzes() const { return options_.level == "fuzz"; }
+
+  // Case after case until the time is over.
+  std::vector<Result> Fuzz(const DeviceIdentity& device, const conformance::Waivers& waivers) {
+    constexpr size_t kBatch = 128;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                            std::chrono::duration<double>(options_.seconds));
+    conformance::Fuzzer fuzzer(options_.seed, selection_);
+    std::vector<Result> results;
+    do {
+      const std::vector<Case> cases = fuzzer.Next(kBatch);
+      if (cases.empty()) break;
+      for (Result& r : RunJobs(device, conformance::FuzzJobs(cases, TargetOf(device)), waivers))
+        results.push_back(std::move(r));
+    } while (std::chrono::steady_clock::now() < end);
+    if (results.empty()) throw UsageError("no case's id matches");
+    return results;
+  }
+
+  conformance::SuiteTarget TargetOf(const DeviceIdentity& device) const {
     conformance::SuiteTarget target;
     target.device = device.id;
     target.peer = options_.peer;
@@ -164,6 +189,11 @@ class Suite {
     target.arithmetic = device.arithmetic;
     target.level = LevelOf(options_.level);
     target.operators = conformance::LabelsOf(*selection_.profile);
+    return target;
+  }
+
+  std::vector<conformance::Job> JobsOf(const DeviceIdentity& device) const {
+    const conformance::SuiteTarget target = TargetOf(device);
     std::vector<conformance::Job> jobs = conformance::GeneratedJobs(cases_, target);
     const auto add = [&](std::vector<conformance::Job> more) {
       std::move(more.begin(), more.end(), std::back_inserter(jobs));
@@ -174,6 +204,7 @@ class Suite {
   }
 
   int List() {
+    if (fuzzes()) throw UsageError("--list: the level fuzz has no end; --out gives the ids that were run");
     cases_ = conformance::GeneratedCases(LevelOf(options_.level), selection_);
     const std::vector<conformance::Job> jobs =
         JobsOf({options_.device.empty() ? "reference:0" : options_.device, 0, "", "", 0});
@@ -193,10 +224,15 @@ class Suite {
     const auto started = std::chrono::steady_clock::now();
     DeviceReport out;
     out.device = device;
-    const std::vector<conformance::Job> jobs = JobsOf(device);
-    if (jobs.empty()) throw UsageError("no case's id matches");
     const conformance::Waivers waivers(waivers_, report_.plugin, device, report_.date);
-    std::vector<Result> results = RunJobs(device, jobs, waivers);
+    std::vector<Result> results;
+    if (fuzzes()) {
+      results = Fuzz(device, waivers);
+    } else {
+      const std::vector<conformance::Job> jobs = JobsOf(device);
+      if (jobs.empty()) throw UsageError("no case's id matches");
+      results = RunJobs(device, jobs, waivers);
+    }
     out.coverage = conformance::CoverageOf(
         cases_, {results.begin(), results.begin() + static_cast<ptrdiff_t>(cases_.size())},
         *selection_.profile);
@@ -206,7 +242,7 @@ class Suite {
     for (const conformance::Waiver& w : waivers.expired())
       Note("{}: the waiver of {} expired on {} and does not count ({})", device.id, w.cases, w.expires,
            w.reason);
-    if (selection_.complete())
+    if (report_.complete)
       for (const conformance::Waiver& w : waivers.Unused(results))
         Note("{}: the waiver of {} is for no case of this level ({})", device.id, w.cases, w.reason);
     out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -314,9 +350,14 @@ void AddOptions(CLI::App& app, Options* o) {
                  "$BRAID_PEER_PYTHON, else python3")
       ->check(CLI::IsMember(peers))
       ->excludes("--plugin", "--device");
-  app.add_option("--level", o->level, "smoke, default or full")
-      ->check(CLI::IsMember({"smoke", "default", "full"}))
+  app.add_option("--level", o->level,
+                 "smoke, default or full; fuzz: random cases of the operators until --seconds are over")
+      ->check(CLI::IsMember({"smoke", "default", "full", "fuzz"}))
       ->capture_default_str();
+  app.add_option("--seconds", o->seconds, "how long the level fuzz goes on")
+      ->check(NotBelow(0))
+      ->capture_default_str();
+  app.add_option("--seed", o->seed, "what the level fuzz draws its cases from")->capture_default_str();
   app.add_option("--profile", o->profile, "the operators to test: all, vision or transformer")
       ->check(CLI::IsMember(profiles))
       ->capture_default_str();
