@@ -100,6 +100,7 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"AveragePool", Dot({0}, Rule::kInputs)},
       {"GlobalAveragePool", Dot({0}, Rule::kInputsPerOutput)},
       {"Col2Im", Dot({0})},
+      {"BlackmanWindow", Body()},  // its first element cancels
       {"Range", Pointwise(4)},  // by a product or, as its body, by repeated addition
       {"BatchNormalization", Magnitude(4, {3})},
       {"FlexAttention", Body()},
