@@ -3,9 +3,11 @@
 // The plugin `reference` through its C tables. Expected values are small sums done by hand.
 #include <cstring>
 #include <limits>
+#include <new>
 #include <thread>
 
 #include "plugins/reference/plugin_testing.h"
+#include "plugins/reference/runner.h"
 
 namespace braid::reference {
 namespace {
@@ -321,6 +323,29 @@ TEST_F(ReferencePluginTest, EstimatesGrowWithTheWork) {
   EXPECT_NEAR(static_cast<double>(costs[1].time_ns) / static_cast<double>(costs[0].time_ns), 2, 0.1);
   EXPECT_GE(costs[3].time_ns, costs[0].time_ns + costs[1].time_ns);
   EXPECT_EQ(costs[2].bytes_moved, 2u * 16 * 32 * 32 * 4);
+}
+
+class OutOfMemory : public NodeHook {
+ public:
+  void Run(const OpEntry&, OpContext&) const override { throw std::bad_alloc(); }
+};
+
+TEST_F(ReferencePluginTest, WhatRunsOutOfMemorySaysWhichNodeItIs) {
+  MakeSum();
+  const OutOfMemory hook;
+  const Program program(graph.view(), kit::Host(host.raw()), &hook);
+  Program::State state = program.NewState();
+  state.values[a] = Tensor::Of<float>({4}, va);
+  state.values[b] = Tensor::Of<float>({4}, vb);
+  try {
+    program.Run(&state, [] {});
+    ADD_FAILURE() << "it ran";
+  } catch (const kit::Error& e) {
+    EXPECT_EQ(e.status(), BRAID_OUT_OF_MEMORY);
+    EXPECT_STREQ(e.what(),
+                 "Add of 'sum': out of host memory; its inputs are float32[4] of 16 bytes, float32[4] of 16 "
+                 "bytes");
+  }
 }
 
 // Any number of runs of one executable, from several threads.
