@@ -26,10 +26,11 @@ constexpr char kModel[] = R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N
     i = Neg(h) j = Abs(i) k = Neg(j) l = Abs(k) m = Neg(l) n = Abs(m) o = Neg(n) y = Abs(o)
   })";
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-class IsolationTest : public ::testing::Test {
+class Hostile : public ::testing::Test {
  protected:
   // The registry looks at the environment once: what is set here holds for the process.
   static void SetUpTestSuite() {
@@ -78,17 +79,15 @@ class IsolationTest : public ::testing::Test {
   }
   static std::filesystem::path* folder_;
 };
-std::filesystem::path* IsolationTest::folder_ = nullptr;
-
-using Crashes = IsolationTest;
+std::filesystem::path* Hostile::folder_ = nullptr;
 
 // Its second submit of each process ends it, in a run that has several on both devices.
-TEST_F(Crashes, InTheMiddleOfARunGiveTheRightResultFromAnotherDevice) {
+TEST_F(Hostile, CrashesInTheMiddleOfARunAndAnotherDeviceGivesTheRightResult) {
   Misbehave("segv@exec.submit:2");
   const int runs = Runs(100);
   int right = 0, crashed = 0;
-  // Few draws give the crashing device less than two nodes.
-  for (int i = 0; crashed < runs && i < 2 * runs; ++i) {
+  // Not every draw gives the crashing device two segments.
+  for (int i = 0; crashed < runs && i < 10 * runs; ++i) {
     GraphPtr graph = Load(kModel, "hostile,reference", "random:" + std::to_string(i));
     const graph_status status = Run(graph.get(), static_cast<float>(i));
     ASSERT_EQ(status, GRAPH_OK) << i << ": " << graph_last_error();
@@ -105,8 +104,6 @@ TEST_F(Crashes, InTheMiddleOfARunGiveTheRightResultFromAnotherDevice) {
   EXPECT_EQ(crashed, runs);
   EXPECT_EQ(right, runs);
 }
-
-using Hostile = IsolationTest;
 
 // What it then does not compile goes to the other device.
 TEST_F(Hostile, ClaimsEveryNode) {
@@ -143,7 +140,7 @@ TEST_F(Hostile, OthersGoOn) {
   Misbehave("segv@device.compile");
   GraphPtr graph = Load(kModel, "hostile,fixture,reference", "random:1");
   for (int i = 0; i < 3; ++i) ASSERT_EQ(Run(graph.get(), 5), GRAPH_OK) << graph_last_error();
-  EXPECT_THAT(Explained(graph.get()), HasSubstr("\nfixture:0: "));
+  EXPECT_THAT(Explained(graph.get()), AllOf(HasSubstr("fixture:0: 1 node"), HasSubstr("hostile:0 left out")));
 }
 
 }  // namespace

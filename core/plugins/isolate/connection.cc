@@ -169,7 +169,7 @@ uint64_t Connection::Deadline(Op op) const {
 
 Op Connection::Busy() const {
   const BoardLayout& board = board_->layout();
-  for (const auto* note : {&board.worker_op, &board.sender_op, &board.main_op})
+  for (const auto* note : {&board.sender_op, &board.worker_op, &board.main_op})
     if (const auto op = static_cast<Op>(note->load()); *SlotName(op) != '\0') return op;
   return Op::kNone;
 }
