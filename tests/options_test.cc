@@ -102,8 +102,6 @@ TEST_F(Options, ThatMeanNothingAreRefused) {
 
 // The device keeps one thing when it is opened and one when it is closed.
 TEST_F(Options, CacheFolder) {
-  if (getenv("BRAID_ISOLATE") != nullptr)
-    GTEST_SKIP() << "a plugin in its own process has a cache of its own";
   const char* cache[] = {"fixture:fault=cache", nullptr};
   EXPECT_EQ(Run(cache, ""), GRAPH_OK) << text_;
   EXPECT_EQ(FilesIn("usual"), 0u);
