@@ -221,17 +221,42 @@ class Generator {
   std::vector<Case> cases_;
 };
 
+// Whether its data, not its plain type, is of int64.
+bool HasLongIntegers(const Case& c) {
+  const auto plain = PlainTypes(*c.op);
+  for (const auto& [variable, type] : c.types)
+    if (type == reference::kInt64 && plain.at(variable) != type) return true;
+  return false;
+}
+
+// Shapes as options tell them ("4x257"), or as broadcasts are called.
+bool HasTail(const std::string& option) {
+  for (const char* text : {"257", "1025", "tail"})
+    if (option.find(text) != std::string::npos) return true;
+  return false;
+}
+
 }  // namespace
 
 std::vector<Case> Generate(const OperatorVersion& op, Level level) {
   const DomainEntry* entry = FindDomain(op.domain, op.name);
   if (entry == nullptr || op.deprecated) return {};
   std::vector<Case> all = Generator(op, *entry, level).Run();
-  // Of the newest versions the plain case and the first few are the smoke level's; of others none.
+  // Of the newest versions a few are the smoke level's, of others none: the plain case, one of int64 and one
+  // beyond 256 elements, without which 32-bit integers and unwritten tails go unseen, and some others.
+  constexpr size_t kSmokeCases = 4;
   size_t smoke = 0;
+  bool long_integers = false, tail = false;
   for (Case& c : all) {
-    const bool chosen = c.choices.empty() ? c.types == PlainTypes(op) : Hash(c.id) % 16 == 0;
-    c.level = op.newest && chosen && smoke < 3 ? Level::kSmoke : std::max(c.level, Level::kDefault);
+    bool chosen = Hash(c.id) % 16 == 0 && smoke < kSmokeCases;
+    if (c.choices.empty()) {
+      const bool first = !long_integers && HasLongIntegers(c);
+      chosen = c.types == PlainTypes(op) || first;
+      long_integers |= first;
+    } else if (!tail && c.choices.size() == 1 && HasTail(c.choices.begin()->second)) {
+      chosen = tail = true;
+    }
+    c.level = op.newest && chosen ? Level::kSmoke : std::max(c.level, Level::kDefault);
     if (c.level == Level::kSmoke) ++smoke;
   }
   std::erase_if(all, [&](const Case& c) { return c.level > level; });

@@ -74,7 +74,7 @@ Values Summands(Domain& d, int64_t count) {
 void ReduceSum(Domain& d) {
   const Dims x = ReducedShape(d);
   const Reduced reduced = PickReduced(d, x);
-  if (d.is_integer("T")) {
+  if (d.is_integer("T") && d.op() == "ReduceSum") {
     // Sums that need every bit of the type; overflow is not told.
     const bool wide = reference::WireBits(d.type("T")) == 64;
     const double most = std::floor((wide ? 9e18 : 2e9) / static_cast<double>(reduced.count + 1));
