@@ -7,7 +7,9 @@ namespace braid::conformance {
 namespace {
 
 Rule Exact() { return {.kind = Rule::kExact}; }
-Rule Pointwise(double ulps) { return {.kind = Rule::kPointwise, .ulps = ulps}; }
+Rule Pointwise(double ulps, double absolute = 0) {
+  return {.kind = Rule::kPointwise, .ulps = ulps, .absolute = absolute};
+}
 Rule Dot(std::vector<uint32_t> linear, Rule::Terms terms = Rule::kOfOnes) {
   return {.kind = Rule::kDot, .ulps = 1, .linear = std::move(linear), .terms = terms};
 }
@@ -68,9 +70,9 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Sigmoid", Pointwise(5)},
       {"Softsign", Body()},
       {"Softplus", Magnitude(8)},
-      {"Elu", Pointwise(8)},
-      {"Celu", Pointwise(8)},
-      {"Selu", Pointwise(8)},
+      {"Elu", Pointwise(8, 8)},
+      {"Celu", Pointwise(8, 8)},
+      {"Selu", Pointwise(8, 8)},
       {"HardSigmoid", Magnitude(2)},
       {"HardSwish", Magnitude(4)},  // its body has 1/6 as a float, the text as a number
       {"Gelu", Magnitude(8)},       // its body has the square root of 2 over pi as a float
@@ -85,7 +87,7 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"Conv", Dot({0, 1})},
       {"ConvTranspose", Dot({0, 1})},
       {"DeformConv", Places(24, {2})},  // offsets are no factors
-      {"Sum", Magnitude(2)},  // of up to five inputs, each step rounded
+      {"Sum", Magnitude(2)},            // of up to five inputs, each step rounded
       {"Mean", Magnitude(3)},
       {"ReduceSum", Dot({0})},
       {"ReduceMean", Dot({0}, Rule::kInputsPerOutput)},
@@ -101,7 +103,7 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"GlobalAveragePool", Dot({0}, Rule::kInputsPerOutput)},
       {"Col2Im", Dot({0})},
       {"BlackmanWindow", Body()},  // its first element cancels
-      {"Range", Pointwise(4)},  // by a product or, as its body, by repeated addition
+      {"Range", Pointwise(4)},     // by a product or, as its body, by repeated addition
       {"BatchNormalization", Magnitude(4, {3})},
       {"FlexAttention", Body()},
       // Data movement that can have floats.

@@ -27,6 +27,8 @@ struct Rule {
   };
   Kind kind = kSampled;
   double ulps = 1;
+  double absolute =
+      0;  // of kPointwise: and so many units in the last place of 1, where the text's own form cancels
   std::vector<uint32_t> linear = {};
   std::vector<uint32_t> negated = {};
   double factor = 24;

@@ -190,7 +190,8 @@ std::vector<Wide> WideNode::RunCast(const std::vector<Wide>& inputs) {
 Wide WideNode::RunPointwise(const std::vector<Tensor>& wide, const std::vector<Wide>& inputs) {
   Wide w(Call(wide)[0]);
   if (w.value.type() != reference::kDouble) throw std::runtime_error("not widened");
-  w.error = Mapped(w.value, [&](double v) { return rule_.ulps * UnitAt(type_, v); });
+  const double absolute = rule_.absolute * UnitAt(type_, 1);
+  w.error = Mapped(w.value, [&](double v) { return rule_.ulps * UnitAt(type_, v) + absolute; });
   std::vector<size_t> inexact;
   for (size_t i = 0; i < inputs.size(); ++i)
     if (!inputs[i].exact()) inexact.push_back(i);
