@@ -53,6 +53,10 @@ void NoteCrashes(BoardLayout* board) {
     sigemptyset(&ours.sa_mask);
     sigaction(number, &ours, &before[number]);
   }
+  // A plugin that calls exit() does so on the thread that is in the slot.
+  atexit([] {
+    if (current_op != 0) noted_on->crash_op.store(current_op);
+  });
 }
 
 }  // namespace braid::isolate

@@ -26,7 +26,7 @@ class SlotNote {
 };
 
 // From now on a signal that ends the process first notes on the board which slot it came from, and is then
-// handled as it would have been. A plugin may put its own handler in the place.
+// handled as it would have been. A plugin may put its own handler in the place. exit() is noted likewise.
 void NoteCrashes(BoardLayout* board);
 
 }  // namespace braid::isolate
