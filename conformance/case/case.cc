@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "conformance/case/proto.h"
 #include "conformance/case/random.h"
 #include "onnx/defs/parser.h"
 #include "onnx/defs/schema.h"
@@ -11,11 +12,8 @@
 #include "onnx/shape_inference/implementation.h"
 
 namespace braid::conformance {
-namespace {
 
-namespace pb = ONNX_NAMESPACE;
-
-void SetTensor(const Tensor& tensor, pb::TensorProto* out) {
+void SetTensor(const Tensor& tensor, ONNX_NAMESPACE::TensorProto* out) {
   out->set_data_type(tensor.type());
   for (const int64_t d : tensor.dims()) out->add_dims(d);
   if (tensor.type() == reference::kString) {
@@ -26,6 +24,10 @@ void SetTensor(const Tensor& tensor, pb::TensorProto* out) {
   tensor.ToWire(bytes.data());
   out->set_raw_data(std::move(bytes));
 }
+
+namespace {
+
+namespace pb = ONNX_NAMESPACE;
 
 // `shaped`: with the extents of what an optional holds.
 void SetType(const Value& value, bool shaped, pb::TypeProto* type) {

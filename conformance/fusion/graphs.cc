@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "conformance/case/proto.h"
 #include "conformance/case/random.h"
 #include "onnx/defs/parser.h"
 #include "onnx/defs/schema.h"
@@ -93,11 +94,7 @@ BuiltCase Build(const GraphCase& graph, int32_t type, const GraphVariant& varian
     }
     pb::TensorProto* t = g.add_initializer();
     t->set_name(input.name());
-    t->set_data_type(tensor.type());
-    for (const int64_t d : dims) t->add_dims(d);
-    std::string bytes(tensor.WireBytes(), 0);
-    tensor.ToWire(bytes.data());
-    t->set_raw_data(bytes);
+    SetTensor(tensor, t);
   }
   *g.mutable_input() = kept.input();
   if (variant.kind == GraphVariant::kInner) {

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "conformance/case/proto.h"
 #include "conformance/case/schema.h"
 #include "conformance/oracle/oracle.h"
 #include "onnx/onnx-data.pb.h"
@@ -26,18 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace pb = ONNX_NAMESPACE;
 using Json = nlohmann::ordered_json;
-
-void Fill(const Tensor& tensor, pb::TensorProto* out) {
-  out->set_data_type(tensor.type());
-  for (const int64_t d : tensor.dims()) out->add_dims(d);
-  if (tensor.type() == reference::kString) {
-    for (int64_t i = 0; i < tensor.size(); ++i) out->add_string_data(tensor.data<std::string>()[i]);
-    return;
-  }
-  std::string bytes(tensor.WireBytes(), 0);
-  tensor.ToWire(bytes.data());
-  out->set_raw_data(std::move(bytes));
-}
 
 void Fill(const Value& value, pb::SequenceProto* out);
 
@@ -56,7 +45,7 @@ void Fill(const Value& value, pb::MapProto* out) {
     for (int64_t i = 0; i < values.tensor.size(); ++i) {
       Tensor scalar(values.tensor.type(), {});
       scalar.data<T>()[0] = values.tensor.data<T>()[i];
-      Fill(scalar, out->mutable_values()->add_tensor_values());
+      SetTensor(scalar, out->mutable_values()->add_tensor_values());
     }
   });
 }
@@ -68,7 +57,7 @@ void Fill(const Value& value, pb::SequenceProto* out) {
     if (maps)
       Fill(item, out->add_map_values());
     else
-      Fill(item.tensor, out->add_tensor_values());
+      SetTensor(item.tensor, out->add_tensor_values());
   }
 }
 
@@ -79,12 +68,18 @@ void Fill(const Value& value, pb::OptionalProto* out) {
     Fill(*item, out->mutable_sequence_value());
   } else {
     out->set_elem_type(pb::OptionalProto::TENSOR);
-    if (item != nullptr) Fill(item->tensor, out->mutable_tensor_value());
+    if (item != nullptr) SetTensor(item->tensor, out->mutable_tensor_value());
   }
 }
 
-template <class Proto, class V>
-std::string Serialized(const V& value) {
+std::string PbOf(const Tensor& tensor) {
+  pb::TensorProto proto;
+  SetTensor(tensor, &proto);
+  return proto.SerializeAsString();
+}
+
+template <class Proto>
+std::string Serialized(const Value& value) {
   Proto proto;
   Fill(value, &proto);
   return proto.SerializeAsString();
@@ -94,7 +89,7 @@ std::string Serialized(const V& value) {
 std::string PbOf(const Value& value) {
   switch (value.kind) {
     case GRAPH_TENSOR:
-      return Serialized<pb::TensorProto>(value.tensor);
+      return PbOf(value.tensor);
     case GRAPH_SEQUENCE:
       return Serialized<pb::SequenceProto>(value);
     case GRAPH_OPTIONAL:
