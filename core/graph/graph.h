@@ -132,6 +132,14 @@ struct Node {
   int32_t min_version = 0;               // oldest since_version under which this node means the same
   std::vector<ValueId> inputs, outputs;  // kNone: absent
   std::vector<Attribute> attributes;
+  // The node as older versions of its operator say it, where that differs; newest first. The inputs are the
+  // node's first ones.
+  struct Form {
+    int32_t version = 0, min_version = 0;
+    std::vector<ValueId> inputs;
+    std::vector<Attribute> attributes;
+  };
+  std::vector<Form> older;
   // Whether core runs it itself: control flow, and operators on values that are no tensors.
   bool is_host = false;
   // The operator's specification gives it a function body: it can be expanded where no device takes it.

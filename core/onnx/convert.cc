@@ -4,10 +4,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "core/graph/host_operators.h"
-#include "core/onnx/schema.h"
+#include "core/onnx/older.h"
 
 namespace braid::loader {
 namespace {
@@ -68,36 +66,6 @@ class TypeMaker {
   std::unordered_map<std::string, int32_t> symbols_;
 };
 
-// OldestVersion asks by name and is slow: it is asked once for each kind of node.
-class MinVersions {
- public:
-  int Of(const Scope& scope, const ScopeNode& node, const Inferred* inferred) {
-    const auto element = [&](ValueId id) {
-      const pb::TypeProto& type = inferred != nullptr ? inferred->types[id] : scope.values[id].type;
-      return type.has_tensor_type() ? type.tensor_type().elem_type() : 0;
-    };
-    std::string key = absl::StrCat(reinterpret_cast<uintptr_t>(node.schema));
-    for (const auto& a : node.proto.attribute())
-      absl::StrAppend(&key, ",", a.name(), ":", static_cast<int>(a.type()));
-    for (const auto* ids : {&node.inputs, &node.outputs}) {
-      key += ';';
-      for (const ValueId id : *ids) absl::StrAppend(&key, ",", id == kNone ? -1 : element(id));
-    }
-    auto [found, made] = known_.emplace(std::move(key), 0);
-    if (!made) return found->second;
-    pb::NodeProto proto = node.proto;
-    for (const ValueId id : node.inputs) proto.add_input(id == kNone ? "" : absl::StrCat(id));
-    for (const ValueId id : node.outputs) proto.add_output(id == kNone ? "" : absl::StrCat(id));
-    return found->second = OldestVersion(proto, *node.schema, [&](const std::string& name) {
-             ValueId id = kNone;
-             return absl::SimpleAtoi(name, &id) && id < scope.values.size() ? element(id) : 0;
-           });
-  }
-
- private:
-  std::unordered_map<std::string, int> known_;
-};
-
 const Inferred* BodyTypes(const Inferred* inferred, size_t node, size_t body) {
   if (inferred == nullptr) return nullptr;
   auto found = inferred->bodies.find({static_cast<NodeId>(node), body});
@@ -119,6 +87,17 @@ Attribute MakeAttribute(const pb::AttributeProto& proto) {
   return a;
 }
 
+// Tensors of attributes are the node's.
+Node::Form MakeForm(const OlderForm& from, const Node& node) {
+  Node::Form form{from.schema->since_version(), from.min_version, from.inputs, {}};
+  for (const pb::AttributeProto& a : from.attributes) {
+    form.attributes.push_back(MakeAttribute(a));
+    if (const Attribute* same = node.attribute(a.name()); same != nullptr)
+      form.attributes.back().tensor = same->tensor;
+  }
+  return form;
+}
+
 }  // namespace
 
 std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred) {
@@ -135,7 +114,7 @@ std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred) {
     value.constant = scope.values[v].constant;
     value.type = types.Make(inferred != nullptr ? inferred->types[v] : scope.values[v].type);
   }
-  MinVersions min_versions;
+  Older older(scope, inferred);
   graph->nodes.resize(scope.nodes.size());
   for (size_t n = 0; n < scope.nodes.size(); ++n) {
     const ScopeNode& from = scope.nodes[n];
@@ -146,11 +125,12 @@ std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred) {
     node.inputs = from.inputs;
     node.outputs = from.outputs;
     node.version = from.schema->since_version();
-    node.min_version = min_versions.Of(scope, from, inferred);
+    node.min_version = older.OldestVersion(from);
     node.is_function = from.schema->HasFunction() || from.schema->HasContextDependentFunction();
     for (const pb::AttributeProto& a : from.proto.attribute()) node.attributes.push_back(MakeAttribute(a));
     for (const auto& [index, value] : from.tensors)
       node.attributes[static_cast<size_t>(index)].tensor = value;
+    for (const OlderForm& form : older.Forms(from)) node.older.push_back(MakeForm(form, node));
     for (size_t b = 0; b < from.bodies.size(); ++b) {
       for (Attribute& a : node.attributes) {
         if (a.name != from.bodies[b].attribute) continue;

@@ -25,6 +25,9 @@ int NewestOpsetOf(std::string_view domain);
 // The schema of an operator at a version of its domain; null if there is none.
 const pb::OpSchema* FindSchema(const std::string& op, const std::string& domain, int64_t version);
 
+// The schemas of all versions of an operator, oldest first; none if there is no such operator.
+const std::vector<pb::OpSchema>& SchemasOf(const std::string& op, const std::string& domain);
+
 // All versions of an operator, oldest first; none if there is no such operator.
 const std::vector<int>& VersionsOf(const std::string& op, const std::string& domain);
 
@@ -35,12 +38,6 @@ std::vector<std::string> DeclaredIn(const std::string& domain);
 
 // "; did you mean 'Conv'?" for an operator that no version of the domain has; "" if nothing is near.
 std::string NearestOperator(const std::string& op, const std::string& domain);
-
-// The oldest since_version, going back without a gap, under which this very node means what it means under
-// `schema`: inputs, outputs, attributes and types are accepted there, and nothing changed its meaning since.
-// type_of gives the element type of a tensor value, 0 if it is not known.
-int OldestVersion(const pb::NodeProto& node, const pb::OpSchema& schema,
-                  const std::function<int32_t(const std::string&)>& type_of);
 
 }  // namespace braid::loader
 
