@@ -15,7 +15,7 @@ NEVER = ("braid_str", "braid_bytes", "braid_span", "braid_option")
 LAST = {
     "braid_dim": "uint32_t symbol, reserved;",
     "braid_value": "uint64_t constant;",
-    "braid_node": "uint32_t group;",
+    "braid_node": "uint32_t older;",
     "braid_graph": "void* host_data;",
     "braid_cost": ", workspace, resident;",
     "braid_link": "uint64_t latency_ns, bytes_per_second;",

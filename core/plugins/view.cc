@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -170,11 +172,38 @@ class ViewBuilder {
     raw.min_version = node.min_version;
     raw.inputs = AddRefs(node.inputs);
     raw.outputs = AddRefs(node.outputs);
-    raw.attrs = {Size(view_->attrs_), 0};
-    for (const Attribute& attribute : node.attributes)
-      if (AddAttribute(attribute)) ++raw.attrs.count;
+    raw.attrs = AddAttributes(node.attributes);
     raw.group = BRAID_NONE;
+    raw.older = BRAID_NONE;
     view_->nodes_.push_back(raw);
+    if (node.older.empty()) return;
+    const uint32_t index = Size(view_->nodes_) - 1;
+    for (const Node::Form& form : node.older) {
+      raw.version = form.version;
+      raw.min_version = form.min_version;
+      raw.inputs = AddRefs(form.inputs);
+      raw.attrs = AddAttributes(form.attributes);
+      older_.push_back(raw);
+    }
+    has_older_.emplace_back(index, Size(older_));
+  }
+
+  // Behind all nodes, each linked from the one that it is another form of.
+  void AddOlder() {
+    const uint32_t first = Size(view_->nodes_);
+    uint32_t form = 0;
+    for (const auto& [node, end] : has_older_) {
+      view_->nodes_[node].older = first + form;
+      for (; form < end; ++form) older_[form].older = form + 1 < end ? first + form + 1 : BRAID_NONE;
+    }
+    view_->nodes_.insert(view_->nodes_.end(), older_.begin(), older_.end());
+  }
+
+  braid_span AddAttributes(const std::vector<Attribute>& attributes) {
+    braid_span span{Size(view_->attrs_), 0};
+    for (const Attribute& attribute : attributes)
+      if (AddAttribute(attribute)) ++span.count;
+    return span;
   }
 
   // False: one that plugins do not see.
@@ -220,11 +249,13 @@ class ViewBuilder {
     return std::string_view(view_->chars_).substr(span.first, span.count);
   }
 
-  // Names of nodes, values and symbols are left out: they do not change what is compiled.
+  // Names of nodes, values and symbols are left out: they do not change what is compiled. Older forms follow
+  // from the nodes.
   Hash128 Fingerprint() const {
     Hasher h;
-    h.Add(view_->nodes_.size());
-    for (const braid_node& node : view_->nodes_) {
+    h.Add(view_->raw_.node_count);
+    for (uint32_t n = 0; n < view_->raw_.node_count; ++n) {
+      const braid_node& node = view_->nodes_[n];
       h.Add(Text(node.op));
       h.Add(Text(node.domain));
       h.Add(static_cast<uint64_t>(node.version));
@@ -287,6 +318,8 @@ class ViewBuilder {
     braid_graph& raw = view_->raw_;
     raw = BRAID_GRAPH_INIT;
     raw.node_count = Size(view_->nodes_);
+    AddOlder();
+    raw.older_count = Size(older_);
     raw.node_stride = sizeof(braid_node);
     raw.value_count = Size(view_->values_);
     raw.value_stride = sizeof(braid_value);
@@ -328,6 +361,9 @@ class ViewBuilder {
   std::unique_ptr<GraphView> view_;
   absl::flat_hash_map<absl::string_view, braid_span> interned_;  // keys live in graph_
   absl::flat_hash_map<uint32_t, uint32_t> symbols_;              // of the graph -> of the view
+  std::vector<braid_node> older_;  // the forms of one node after those of another, newest first
+  std::vector<std::pair<uint32_t, uint32_t>>
+      has_older_;  // a node of the view, and one beyond its last in older_
 };
 
 std::unique_ptr<GraphView> GraphView::Whole(const Graph& graph, const ViewOptions& options) {

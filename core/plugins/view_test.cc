@@ -85,6 +85,45 @@ TEST(GraphView, SegmentInTheMiddle) {
   EXPECT_EQ(view->constant(view->index_of(kY)), nullptr);
 }
 
+// The chain, whose Add and Relu have older forms: two and one.
+Graph WithOlderForms() {
+  Graph graph = ChainGraph();
+  Attribute axis;
+  axis.name = "axis";
+  axis.kind = Attribute::kInt;
+  axis.i = 5;
+  graph.nodes[1].older = {{6, 6, {kY}, {axis}}, {1, 1, {kY}, {}}};
+  graph.nodes[2].older = {{5, 1, {kZ}, {axis}}};
+  return graph;
+}
+
+TEST(GraphView, OlderFormsStandBehindTheNodes) {
+  const Graph graph = WithOlderForms();
+  const auto view = GraphView::Whole(graph);
+  EXPECT_EQ(view->node_count(), 3u);
+  EXPECT_EQ(view->raw()->older_count, 3u);
+  EXPECT_EQ(NodeAt(*view, 0).older, BRAID_NONE);
+  EXPECT_EQ(NodeAt(*view, 1).older, 3u);
+  EXPECT_EQ(NodeAt(*view, 3).older, 4u);
+  EXPECT_EQ(NodeAt(*view, 4).older, BRAID_NONE);
+  EXPECT_EQ(NodeAt(*view, 2).older, 5u);
+  EXPECT_EQ(NodeAt(*view, 5).older, BRAID_NONE);
+  const braid_node& form = NodeAt(*view, 3);
+  EXPECT_EQ(Chars(*view, form.op), "Add");
+  EXPECT_EQ(form.version, 6);
+  EXPECT_EQ(form.inputs.count, 1u);
+  EXPECT_EQ(view->raw()->refs[form.inputs.first], view->index_of(kY));
+  EXPECT_EQ(view->raw()->refs[form.outputs.first], view->index_of(kZ));
+  EXPECT_EQ(BRAID_AT(braid_attr, view->raw()->attrs, view->raw()->attr_stride, form.attrs.first)->i, 5);
+  // Alone in a segment; they are other words, and no part of the key.
+  const auto alone = GraphView::Segment(graph, {2}, {});
+  EXPECT_EQ(alone->node_count(), 1u);
+  EXPECT_EQ(alone->raw()->older_count, 1u);
+  EXPECT_EQ(NodeAt(*alone, 0).older, 1u);
+  EXPECT_EQ(FingerprintOf(*GraphView::Whole(graph, WithFingerprint())),
+            FingerprintOf(*GraphView::Whole(ChainGraph(), WithFingerprint())));
+}
+
 TEST(GraphView, SegmentOutputsAreWhatOthersUse) {
   const Graph graph = ChainGraph();
   // y is an output of the graph, z is used by Relu.

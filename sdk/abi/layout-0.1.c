@@ -38,7 +38,7 @@ _Static_assert(offsetof(braid_attr, i) == 16 && sizeof(((braid_attr*)0)->i) == 8
 _Static_assert(offsetof(braid_attr, list) == 24 && sizeof(((braid_attr*)0)->list) == 8, "braid_attr.list offset 24 size 8");
 _Static_assert(offsetof(braid_attr, tensor) == 32 && sizeof(((braid_attr*)0)->tensor) == 4, "braid_attr.tensor offset 32 size 4");
 _Static_assert(offsetof(braid_attr, reserved) == 36 && sizeof(((braid_attr*)0)->reserved) == 4, "braid_attr.reserved offset 36 size 4");
-_Static_assert(sizeof(braid_node) == 60 && _Alignof(braid_node) == 4, "braid_node size 60 align 4");
+_Static_assert(sizeof(braid_node) == 64 && _Alignof(braid_node) == 4, "braid_node size 64 align 4");
 _Static_assert(offsetof(braid_node, op) == 0 && sizeof(((braid_node*)0)->op) == 8, "braid_node.op offset 0 size 8");
 _Static_assert(offsetof(braid_node, domain) == 8 && sizeof(((braid_node*)0)->domain) == 8, "braid_node.domain offset 8 size 8");
 _Static_assert(offsetof(braid_node, name) == 16 && sizeof(((braid_node*)0)->name) == 8, "braid_node.name offset 16 size 8");
@@ -48,6 +48,7 @@ _Static_assert(offsetof(braid_node, inputs) == 32 && sizeof(((braid_node*)0)->in
 _Static_assert(offsetof(braid_node, outputs) == 40 && sizeof(((braid_node*)0)->outputs) == 8, "braid_node.outputs offset 40 size 8");
 _Static_assert(offsetof(braid_node, attrs) == 48 && sizeof(((braid_node*)0)->attrs) == 8, "braid_node.attrs offset 48 size 8");
 _Static_assert(offsetof(braid_node, group) == 56 && sizeof(((braid_node*)0)->group) == 4, "braid_node.group offset 56 size 4");
+_Static_assert(offsetof(braid_node, older) == 60 && sizeof(((braid_node*)0)->older) == 4, "braid_node.older offset 60 size 4");
 _Static_assert(sizeof(braid_graph) == 192 && _Alignof(braid_graph) == 8, "braid_graph size 192 align 8");
 _Static_assert(offsetof(braid_graph, size) == 0 && sizeof(((braid_graph*)0)->size) == 4, "braid_graph.size offset 0 size 4");
 _Static_assert(offsetof(braid_graph, node_count) == 4 && sizeof(((braid_graph*)0)->node_count) == 4, "braid_graph.node_count offset 4 size 4");
@@ -64,7 +65,7 @@ _Static_assert(offsetof(braid_graph, symbol_count) == 44 && sizeof(((braid_graph
 _Static_assert(offsetof(braid_graph, int_count) == 48 && sizeof(((braid_graph*)0)->int_count) == 4, "braid_graph.int_count offset 48 size 4");
 _Static_assert(offsetof(braid_graph, float_count) == 52 && sizeof(((braid_graph*)0)->float_count) == 4, "braid_graph.float_count offset 52 size 4");
 _Static_assert(offsetof(braid_graph, char_count) == 56 && sizeof(((braid_graph*)0)->char_count) == 4, "braid_graph.char_count offset 56 size 4");
-_Static_assert(offsetof(braid_graph, reserved) == 60 && sizeof(((braid_graph*)0)->reserved) == 4, "braid_graph.reserved offset 60 size 4");
+_Static_assert(offsetof(braid_graph, older_count) == 60 && sizeof(((braid_graph*)0)->older_count) == 4, "braid_graph.older_count offset 60 size 4");
 _Static_assert(offsetof(braid_graph, nodes) == 64 && sizeof(((braid_graph*)0)->nodes) == 8, "braid_graph.nodes offset 64 size 8");
 _Static_assert(offsetof(braid_graph, values) == 72 && sizeof(((braid_graph*)0)->values) == 8, "braid_graph.values offset 72 size 8");
 _Static_assert(offsetof(braid_graph, attrs) == 80 && sizeof(((braid_graph*)0)->attrs) == 8, "braid_graph.attrs offset 80 size 8");

@@ -403,6 +403,19 @@ TEST(Wire, GraphsAreFlattenedAndBack) {
   EXPECT_EQ(g.outputs[1], view->outputs()[1]);
 }
 
+TEST(Wire, OlderFormsComeAlong) {
+  Graph graph = ChainGraph();
+  graph.nodes[2].older = {{5, 1, {3}, {}}};
+  const auto view = GraphView::Whole(graph);
+  std::vector<uint64_t> memory(isolate::FlatBytes(*view->raw()) / 8 + 1);
+  isolate::Flatten(*view->raw(), reinterpret_cast<uint8_t*>(memory.data()));
+  const braid_graph g = isolate::Unflatten(reinterpret_cast<const uint8_t*>(memory.data()));
+  ASSERT_EQ(g.older_count, 1u);
+  const braid_node& relu = *BRAID_AT(braid_node, g.nodes, g.node_stride, 2);
+  ASSERT_EQ(relu.older, 3u);
+  EXPECT_EQ(BRAID_AT(braid_node, g.nodes, g.node_stride, relu.older)->version, 5);
+}
+
 TEST(Wire, ReaderNeverReadsBeyond) {
   const isolate::Writer writer = isolate::Writer().Put(uint32_t{7}).Text("abc");
   isolate::Reader in(writer.data());

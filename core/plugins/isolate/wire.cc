@@ -32,7 +32,7 @@ bool ReceiveAll(int fd, char* to, uint64_t bytes) {
 // The arrays of a graph, in one order for both directions.
 template <class Visit>
 void Arrays(braid_graph& g, const Visit& visit) {
-  visit(g.nodes, uint64_t{g.node_stride} * g.node_count);
+  visit(g.nodes, uint64_t{g.node_stride} * (uint64_t{g.node_count} + g.older_count));
   visit(g.values, uint64_t{g.value_stride} * g.value_count);
   visit(g.attrs, uint64_t{g.attr_stride} * g.attr_count);
   visit(g.dims, uint64_t{g.dim_stride} * g.dim_count);

@@ -117,13 +117,17 @@ typedef struct braid_node {
   braid_span inputs, outputs;  /* in refs: value indices, BRAID_NONE for an absent optional */
   braid_span attrs;            /* present ones; absent ones have the specification's default */
   uint32_t group;              /* nodes of one group must be placed together; BRAID_NONE if free */
+  uint32_t older;              /* the same node in the words of an older version, where they differ (axes that became an input are an attribute there): its index
+                                  in nodes, node_count or more; BRAID_NONE if there is none. It has the outputs and the first inputs of this one, and may itself
+                                  have an older one. A plugin that knows no version in [min_version, version] may read that instead, here and in compile. */
 } braid_node;
 
 /* Read-only, position-independent but for these pointers, topologically ordered. Valid for the call, unless said otherwise. */
 typedef struct braid_graph {
   uint32_t size;
   uint32_t node_count, node_stride, value_count, value_stride, attr_count, attr_stride, dim_count, dim_stride, ref_count, string_count, symbol_count,
-    int_count, float_count, char_count, reserved; /* lengths of the arrays below: nothing refers beyond them */
+    int_count, float_count, char_count, older_count; /* lengths of the arrays below: nothing refers beyond them. nodes has node_count nodes of the graph, and
+                                                        older_count that are only other words for one of these (braid_node.older) */
   const void *nodes, *values, *attrs, *dims; /* walk with BRAID_AT */
   const uint32_t* refs;
   const int64_t* ints;
@@ -150,7 +154,7 @@ enum {
 
 typedef struct braid_verdict {
   int32_t code;
-  uint32_t input, attr; /* the offending one's position in the node's inputs or attrs, or BRAID_NONE */
+  uint32_t input, attr; /* the offending one's position in the node's inputs or attrs, or BRAID_NONE (as for attributes of an older form) */
   uint32_t group;       /* not BRAID_NONE: yes only if every node of this query with the same number is placed here in one segment */
   char detail[112];     /* zero-terminated text for people: "kernel 17x17 exceeds 16" */
 } braid_verdict;

@@ -23,7 +23,8 @@ std::vector<T> Plain(const T* data, uint32_t count) {
 }  // namespace
 
 GraphCopy::GraphCopy(const braid_graph* view)
-    : nodes_(Structs<braid_node>(view->nodes, view->node_count, view->node_stride)),
+    : nodes_(
+          Structs<braid_node>(view->nodes, view->node_count + Receive(view).older_count, view->node_stride)),
       values_(Structs<braid_value>(view->values, view->value_count, view->value_stride)),
       attrs_(Structs<braid_attr>(view->attrs, view->attr_count, view->attr_stride)),
       dims_(Structs<braid_dim>(view->dims, view->dim_count, view->dim_stride)),

@@ -6,8 +6,13 @@
 
 namespace braid::kit {
 
-Judgement Judge(const Rule& rule, const Node& node) {
+Node FormFor(const Rule& rule, const Node& node) {
+  return node.Form(rule.oldest, rule.newest).value_or(node);
+}
+
+Judgement Judge(const Rule& rule, const Node& given) {
   const std::string op(rule.op);
+  const Node node = FormFor(rule, given);
   if (rule.newest < node.min_version() || rule.oldest > node.version()) {
     const std::string versions = rule.oldest == rule.newest
                                      ? std::to_string(rule.newest)
@@ -22,7 +27,11 @@ Judgement Judge(const Rule& rule, const Node& node) {
       return {BRAID_NO_TYPE, op + " takes " + types.Text() + ", not " + TypeName(node.input_value(i).type()),
               i};
   }
-  return rule.judge != nullptr ? rule.judge(node) : Judgement();
+  if (rule.judge == nullptr) return {};
+  Judgement judgement = rule.judge(node);
+  // Verdicts count the attributes of the newest form.
+  if (node.is_older()) judgement.attr = BRAID_NONE;
+  return judgement;
 }
 
 Judgement NeedStaticShapes(const Node& node) {

@@ -57,6 +57,46 @@ TEST(RegistryTest, EntriesOfOneOperatorServeTheirVersions) {
   EXPECT_EQ(VerdictOn("Clip", 14, 15, {kFloat32}).code, BRAID_NO_OPSET);
 }
 
+TEST(RegistryTest, ANodeIsReadInOlderWordsThatAreKnown) {
+  const Registry<Lower> operators({
+      {{.op = "ReduceMean",
+        .oldest = 11,
+        .newest = 13,
+        .inputs = {{kFloat32}},
+        .judge =
+            [](const Node& node) {
+              const auto axes = node.Ints("axes");
+              if (node.input_count() == 1 && axes.size() == 1 && axes[0] == 1) return Judgement();
+              return Judgement{BRAID_NO_ATTRIBUTE, "other axes", 0, node.attribute_index("axes")};
+            }},
+       [] { return 5; }},
+  });
+  for (const int64_t axis : {1, 0}) {
+    testing::Graph graph;
+    const uint32_t x = graph.Input(kFloat32, {2, 3}), axes = graph.Input(kInt64, {1});
+    graph.Node("ReduceMean", 18, {x, axes}, {graph.Output(kFloat32, {2, 1})});
+    graph.Older(13, {x}, {{"axes", std::vector<int64_t>{axis}}, {"keepdims", int64_t{1}}}, 12);
+    graph.Older(11, {x}, {{"axes", std::vector<int64_t>{axis}}}, 1);
+    graph.Node("ReduceMean", 18, {x, axes}, {graph.Output(kFloat32, {2, 1})});
+    std::vector<braid_verdict> verdicts(2);
+    operators.Query(graph.view(), verdicts);
+    EXPECT_EQ(verdicts[0].code, axis == 1 ? BRAID_YES : BRAID_NO_ATTRIBUTE);
+    EXPECT_EQ(verdicts[0].attr, BRAID_NONE) << "attributes are counted in the newest words";
+    EXPECT_EQ(verdicts[1].code, BRAID_NO_OPSET) << "the second node has no older form";
+    const Node node = Graph(graph.view()).node(0);
+    const auto* entry = operators.Find(node);
+    ASSERT_NE(entry, nullptr);
+    const Node form = FormFor(entry->rule, node);
+    EXPECT_TRUE(form.is_older());
+    EXPECT_EQ(form.index(), 0u);
+    EXPECT_EQ(form.version(), 13);
+    EXPECT_EQ(node.Form(1, 11)->version(), 11);
+    EXPECT_EQ(node.Form(18, 20)->version(), 18);
+    EXPECT_FALSE(node.Form(14, 17));
+    EXPECT_FALSE(Graph(graph.view()).node(1).older());
+  }
+}
+
 TEST(RegistryTest, TheBlamedInputAndTypeAreNamed) {
   const braid_verdict indices = VerdictOn("Gather", 13, 13, {kFloat32, kFloat32});
   EXPECT_EQ(indices.code, BRAID_NO_TYPE);

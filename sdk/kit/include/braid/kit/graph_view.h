@@ -72,7 +72,7 @@ class Node {
  public:
   Node(const braid_graph* graph, uint32_t index)
       : graph_(graph), index_(index), raw_(BRAID_AT(braid_node, graph->nodes, graph->node_stride, index)) {}
-  uint32_t index() const { return index_; }
+  uint32_t index() const { return index_; }  // in the graph, also of an older form
   std::string_view op() const { return chars(raw_->op); }
   std::string_view domain() const { return chars(raw_->domain); }
   std::string_view name() const { return chars(raw_->name); }
@@ -83,6 +83,21 @@ class Node {
   }
   int32_t version() const { return raw_->version; }
   int32_t min_version() const { return raw_->min_version; }
+  // The same node in the words of an older version, where they differ.
+  std::optional<Node> older() const {
+    if (graph_->older_count == 0 || raw_->older == BRAID_NONE) return std::nullopt;
+    Node form = *this;
+    form.raw_ = BRAID_AT(braid_node, graph_->nodes, graph_->node_stride, raw_->older);
+    return form;
+  }
+  // The node in the newest words that mean the same in one of these versions of its operator; nothing if
+  // there are none.
+  std::optional<Node> Form(int32_t oldest, int32_t newest) const {
+    for (std::optional<Node> form = *this; form; form = form->older())
+      if (oldest <= form->version() && newest >= form->min_version()) return form;
+    return std::nullopt;
+  }
+  bool is_older() const { return raw_ != BRAID_AT(braid_node, graph_->nodes, graph_->node_stride, index_); }
   uint32_t input_count() const { return raw_->inputs.count; }
   uint32_t output_count() const { return raw_->outputs.count; }
   // Index of a value, or BRAID_NONE for an absent optional one (also beyond the last).

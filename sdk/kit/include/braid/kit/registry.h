@@ -10,7 +10,8 @@
 //       LowerConv},
 //   });
 //   void Query(view, options, verdicts) override { kOperators.Query(view, verdicts); }
-//   ... kOperators.Find(node)->lower(node, &program);
+//   const auto* entry = kOperators.Find(node);
+//   entry->lower(kit::FormFor(entry->rule, node), &program);
 #ifndef BRAID_KIT_REGISTRY_H_
 #define BRAID_KIT_REGISTRY_H_
 
@@ -19,6 +20,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +39,7 @@ struct Rule {
   std::string_view domain = "";
   std::string_view op;
   // The versions of the operator that the function implements. A node is known where one of them lies within
-  // its [min_version, version].
+  // its [min_version, version], or that of an older form; `judge` is given the form.
   int32_t oldest = 1, newest = 1;
   // Types allowed for each input; the last holds for all that follow. Absent inputs are not judged.
   std::vector<TypeSet> inputs = {};
@@ -47,6 +49,8 @@ struct Rule {
 
 // Judges by version, types and `judge`; the operator is the rule's.
 Judgement Judge(const Rule& rule, const Node& node);
+// The node in words that the rule's versions know; the node itself where there are none.
+Node FormFor(const Rule& rule, const Node& node);
 // NO_DYNAMIC unless every extent of every input and output is known: for a rule's `judge`.
 Judgement NeedStaticShapes(const Node& node);
 // Writes a judgement where query answers. A text that is too long is cut.
@@ -61,15 +65,18 @@ class Registry {
   };
   Registry(std::initializer_list<Entry> entries) : entries_(entries) {}
 
-  // The first entry of the operator that knows the node's version, or else its first; null if there is none.
+  // The first entry of the operator that knows the node's version, or else one that knows an older form of it
+  // (FormFor gives that), or else its first; null if there is none.
   const Entry* Find(const Node& node) const {
-    const Entry* other = nullptr;
-    for (const Entry& entry : entries_) {
-      if (entry.rule.op != node.op() || entry.rule.domain != node.domain()) continue;
-      if (entry.rule.oldest <= node.version() && entry.rule.newest >= node.min_version()) return &entry;
-      if (other == nullptr) other = &entry;
+    const Entry* first = nullptr;
+    for (std::optional<Node> form = node; form; form = form->older()) {
+      for (const Entry& entry : entries_) {
+        if (entry.rule.op != node.op() || entry.rule.domain != node.domain()) continue;
+        if (entry.rule.oldest <= form->version() && entry.rule.newest >= form->min_version()) return &entry;
+        if (first == nullptr) first = &entry;
+      }
     }
-    return other;
+    return first;
   }
   Judgement JudgeNode(const Node& node) const {
     const Entry* entry = Find(node);

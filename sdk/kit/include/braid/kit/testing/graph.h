@@ -101,6 +101,19 @@ class Graph : public Constants {
     if (!array.bytes.empty()) std::memcpy(constants_[index].data(), array.bytes.data(), array.bytes.size());
     return index;
   }
+  // The node added last, in the words of an older version; older forms after newer ones, before the next
+  // node.
+  void Older(int32_t version, const std::vector<uint32_t>& inputs,
+             const std::map<std::string, Attribute>& attributes = {}, int32_t min_version = 0) {
+    braid_node n = nodes_.back();
+    n.version = version;
+    n.min_version = min_version != 0 ? min_version : version;
+    n.inputs = Append(refs_, inputs);
+    std::vector<braid_attr> own;
+    for (const auto& [key, value] : attributes) own.push_back(Make(key, value));
+    n.attrs = Append(attrs_, own);
+    older_.emplace_back(nodes_.size() - 1, n);
+  }
   // BRAID_NONE is an absent input. min_version 0: the same as version.
   void Node(std::string_view op, int32_t version, const std::vector<uint32_t>& inputs,
             const std::vector<uint32_t>& outputs, const std::map<std::string, Attribute>& attributes = {},
@@ -113,7 +126,7 @@ class Graph : public Constants {
     n.min_version = min_version != 0 ? min_version : version;
     n.inputs = Append(refs_, inputs);
     n.outputs = Append(refs_, outputs);
-    n.group = BRAID_NONE;
+    n.group = n.older = BRAID_NONE;
     std::vector<braid_attr> own;
     for (const auto& [key, value] : attributes) own.push_back(Make(key, value));
     n.attrs = Append(attrs_, own);
@@ -123,7 +136,18 @@ class Graph : public Constants {
   // Valid until the graph is changed or gone.
   const braid_graph* view() {
     view_ = BRAID_GRAPH_INIT;
-    Set(nodes_, &view_.nodes, &view_.node_count);
+    all_nodes_ = nodes_;
+    size_t newer = BRAID_NONE;  // the form before, of the same node
+    for (size_t i = 0; i < older_.size(); ++i) {
+      const auto& [node, form] = older_[i];
+      if (i == 0 || older_[i - 1].first != node) newer = node;
+      all_nodes_[newer].older = static_cast<uint32_t>(all_nodes_.size());
+      newer = all_nodes_.size();
+      all_nodes_.push_back(form);
+    }
+    Set(all_nodes_, &view_.nodes, &view_.node_count);
+    view_.node_count = static_cast<uint32_t>(nodes_.size());
+    view_.older_count = static_cast<uint32_t>(older_.size());
     Set(values_, &view_.values, &view_.value_count);
     Set(attrs_, &view_.attrs, &view_.attr_count);
     Set(dims_, &view_.dims, &view_.dim_count);
@@ -210,7 +234,8 @@ class Graph : public Constants {
     return a;
   }
 
-  std::vector<braid_node> nodes_;
+  std::vector<braid_node> nodes_, all_nodes_;
+  std::vector<std::pair<size_t, braid_node>> older_;  // of which node
   std::vector<braid_value> values_;
   std::vector<braid_attr> attrs_;
   std::vector<braid_dim> dims_;

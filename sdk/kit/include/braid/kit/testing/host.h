@@ -12,12 +12,14 @@
 
 #include <braid/kit/testing/graph.h>
 #include <braid/plugin.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <map>
 #include <mutex>
@@ -64,6 +66,10 @@ class Host {
     };
     table_.get_extension = [](const braid_host*, const char*) -> const void* { return nullptr; };
   }
+  ~Host() {
+    for (const Lent& lent : given_back_) munmap(lent.data, lent.bytes);
+    for (const auto& [token, lent] : constants_) munmap(lent.data, lent.bytes);
+  }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   const braid_host* raw() const { return &table_; }
@@ -90,6 +96,13 @@ class Host {
   size_t blocks() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return blocks_.size();
+  }
+  // Whether the bytes of all constants that were given with a token are, or were at its release, as they were
+  // given.
+  bool constants_intact() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return intact_ && std::all_of(constants_.begin(), constants_.end(),
+                                  [](const auto& held) { return held.second.intact(); });
   }
   uint64_t constant_calls() const { return constant_calls_; }
   uint64_t cache_calls() const { return cache_calls_; }
@@ -154,15 +167,30 @@ class Host {
     if (token == nullptr) return;
     std::lock_guard<std::mutex> lock(mutex_);
     if (tokens_.erase(token) == 0)
-      breaches_.push_back(std::string(what) + "_release of a token that is not held");
+      return breaches_.push_back(std::string(what) + "_release of a token that is not held"), void();
+    const auto lent = constants_.find(token);
+    if (lent == constants_.end()) return;
+    intact_ = intact_ && lent->second.intact();
+    // Who reads on is stopped there. The addresses are not used again.
+    mprotect(lent->second.data, lent->second.bytes, PROT_NONE);
+    given_back_.push_back(lent->second);
+    constants_.erase(lent);
   }
   braid_status Constant(const braid_graph* graph, uint32_t value, braid_bytes* out, void** token) {
     ++constant_calls_;
     if (constants_status_ != BRAID_OK) return constants_status_;
     const auto* from = static_cast<const Constants*>(graph->host_data);
     if (from == nullptr || !from->Find(value, out)) return BRAID_INVALID_ARGUMENT;
+    if (token == nullptr) return BRAID_OK;
+    // A copy that nobody can read once its token is released.
+    const uint64_t bytes = std::max<uint64_t>(out->len, 1);
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return BRAID_OUT_OF_MEMORY;
+    if (out->len > 0) std::memcpy(data, out->ptr, out->len);
+    out->ptr = data;
     std::lock_guard<std::mutex> lock(mutex_);
-    if (token != nullptr) *token = NewToken();
+    *token = NewToken();
+    constants_[*token] = {data, bytes, Lent::Sum(data, bytes)};
     return BRAID_OK;
   }
   braid_status CacheGet(braid_bytes key, braid_bytes* out, void** token) {
@@ -192,6 +220,19 @@ class Host {
   std::vector<std::pair<int32_t, std::string>> logs_;
   std::vector<std::string> breaches_;
   std::set<void*> blocks_, tokens_;
+  struct Lent {
+    void* data;
+    uint64_t bytes, sum;
+    bool intact() const { return Sum(data, bytes) == sum; }
+    static uint64_t Sum(const void* data, uint64_t bytes) {
+      uint64_t sum = 0xcbf29ce484222325;
+      for (uint64_t i = 0; i < bytes; ++i) sum = (sum ^ static_cast<const uint8_t*>(data)[i]) * 0x100000001b3;
+      return sum;
+    }
+  };
+  bool intact_ = true;
+  std::map<void*, Lent> constants_;  // by token
+  std::vector<Lent> given_back_;
   uintptr_t last_token_ = 0;
   std::atomic<uint64_t> allocations_{0}, constant_calls_{0}, cache_calls_{0};
   std::atomic<uint64_t> fail_allocation_{kNone};
