@@ -158,6 +158,12 @@ void NewerMinor(Bench& b) {
   }
 }
 
+void UnknownExtension(Bench& b) {
+  for (const char* id : {"", "com.nobody.no_such_extension/1", "braid.operators/999"})
+    Check(b.plugin()->get_extension == nullptr || b.plugin()->get_extension(b.plugin(), id) == nullptr,
+          "ABI-045: get_extension gives something for '{}'", id);
+}
+
 void OtherMajor(Bench& b) {
   braid_host other = *b.host.raw();
   other.abi = (BRAID_ABI_MAJOR + 1) << 16;
@@ -312,6 +318,8 @@ std::vector<ContractCase> EntryCases() {
       {"abi/entry-newer-minor", "ABI-045, ABI-036",
        "a host of the next minor version is refused before 1.0, and taken from then on", NewerMinor},
       {"abi/entry-other-major", "ABI-045, ABI-036", "a host of another major version is refused", OtherMajor},
+      {"abi/entry-unknown-extension", "ABI-045", "get_extension answers NULL to a name that nobody knows",
+       UnknownExtension},
       {"abi/entry-unused", "ABI-051", "a plugin is shut down without a device having been opened",
        ShutDownUnused},
       {"abi/entry-reload", "ABI-051, ABI-029, ABI-035",

@@ -197,7 +197,8 @@ void ConstantUnchanged(Bench& b) {
   const auto* data = static_cast<const uint8_t*>(bytes.ptr);
   before.assign(data, data + bytes.len);
   const auto same = [&](const char* what) {
-    Check(std::equal(before.begin(), before.end(), data), "ABI-023: {} changes a constant", what);
+    Check(std::equal(before.begin(), before.end(), data) && b.host.constants_intact(),
+          "ABI-023: {} changes a constant", what);
   };
   b.Query(*w.view);
   same("query");

@@ -31,6 +31,8 @@ class HostMemory {
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
   uint8_t* data() const { return data_; }
+  // From now on nobody can touch it.
+  void Forbid() { mprotect(all_, total_, PROT_NONE); }
 
  private:
   uint8_t* all_ = nullptr;

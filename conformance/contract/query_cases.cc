@@ -96,6 +96,15 @@ void UnknownVersion(Bench& b) {
         "ABI-039: query refuses a node of a newer version that means the same as one that it takes");
 }
 
+void OlderForm(Bench& b) {
+  const Workload w = OlderElementwise(b.Elementwise(), {2, 3});
+  if (!b.Takes(*w.view)) throw NotThere("the device does not read older forms");
+  const Exec exec = b.Compile(*w.view);
+  Run run(b, w, exec);
+  run.Go();
+  run.ExpectRight();
+}
+
 void Shapes(Bench& b) {
   const Kind& kind = b.Elementwise();
   const auto query = [&](const std::vector<int64_t>& dims, bool rank_known) {
@@ -227,6 +236,8 @@ std::vector<ContractCase> QueryCases() {
       {"abi/query-unknown-type", "ABI-026, ABI-039, ABI-040", "unknown element types get a no", UnknownType},
       {"abi/query-unknown-version", "ABI-026, ABI-039, ABI-040",
        "a version from the future gets a no, unless min_version says that it means the same", UnknownVersion},
+      {"abi/query-older-form", "ABI-040", "a node that is taken for its older form runs as that says",
+       OlderForm},
       {"abi/query-shapes", "ABI-026, ABI-039",
        "rank 0, unknown, the greatest; extents 0, unknown, beyond memory", Shapes},
       {"abi/query-many-nodes", "ABI-026, ABI-039", "of 10,000 equal nodes each gets the same verdict",

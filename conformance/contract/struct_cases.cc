@@ -47,7 +47,7 @@ void GraphOf(Bench& b, const Workload& w) {
   // Multiples of 8 that no struct has, each another.
   const uint32_t node = sizeof(braid_node) + 24, value = sizeof(braid_value) + 40,
                  attr = sizeof(braid_attr) + 16, dim = sizeof(braid_dim) + 8;
-  const auto nodes = Spread(g.nodes, g.node_count, g.node_stride, node),
+  const auto nodes = Spread(g.nodes, size_t{g.node_count} + g.older_count, g.node_stride, node),
              values = Spread(g.values, g.value_count, g.value_stride, value),
              attrs = Spread(g.attrs, g.attr_count, g.attr_stride, attr),
              dims = Spread(g.dims, g.dim_count, g.dim_stride, dim);
@@ -113,11 +113,11 @@ void OpenOptions(Bench& b) {
   }
 }
 
-// Room for `count` elements of a known size at two strides, zeroed but for `prepare`; nothing else is
-// written.
+// Room for `count` elements at three strides, zeroed but for `prepare`; nothing is written behind the last.
+// Within a longer stride a newer plugin may write what only it knows.
 template <class T, class Prepare, class Call>
 void Strided(uint32_t count, size_t shortest, const char* what, const Prepare& prepare, const Call& call) {
-  for (const size_t stride : {sizeof(T) + 40, shortest}) {
+  for (const size_t stride : {sizeof(T) + 40, sizeof(T), shortest}) {
     const size_t known = std::min(stride, sizeof(T));
     std::vector<uint8_t> room(count * stride + 64, kBeyond);
     for (uint32_t i = 0; i < count; ++i) {
@@ -125,10 +125,8 @@ void Strided(uint32_t count, size_t shortest, const char* what, const Prepare& p
       std::memcpy(room.data() + i * stride, &element, known);
     }
     call(room.data(), static_cast<uint32_t>(stride));
-    // Behind each element up to the next, and behind the last.
-    for (size_t at = 0; at < room.size(); ++at)
-      Check((at < count * stride && at % stride < known) || room[at] == kBeyond,
-            "ABI-033: {} writes behind elements of {} bytes, at a stride of {}", what, known, stride);
+    for (size_t at = count * stride; at < room.size(); ++at)
+      Check(room[at] == kBeyond, "ABI-033: {} writes behind elements at a stride of {}", what, stride);
   }
 }
 

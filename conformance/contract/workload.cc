@@ -245,7 +245,9 @@ std::vector<Kind> Kinds() {
   return kinds;
 }
 
-Workload Elementwise(const Kind& kind, const Dims& dims, int seed) {
+namespace {
+
+Workload OneNode(const Kind& kind, const Dims& dims, int seed, bool of_the_future) {
   auto hand = std::make_shared<Hand>();
   std::vector<uint32_t> operands;
   std::vector<Array> inputs;
@@ -255,10 +257,24 @@ Workload Elementwise(const Kind& kind, const Dims& dims, int seed) {
     operands.push_back(hand->graph.Input(kind.type, dims));
     inputs.push_back(Encoded(kind.type, dims, i == 0 ? x : y));
   }
-  AddNode(*hand, kind, operands, hand->graph.Output(kind.type, dims));
-  return Finished(std::move(hand), NameOf(kind, dims, "one"), std::move(inputs),
-                  {Encoded(kind.type, dims, Applied(kind, x, y))});
+  const uint32_t output = hand->graph.Output(kind.type, dims);
+  if (of_the_future) {
+    hand->graph.Node(kind.op, 1000, operands, {output}, {{"of_the_future", int64_t{1}}});
+    hand->graph.Older(NewestVersion(kind.op), operands);
+  } else {
+    AddNode(*hand, kind, operands, output);
+  }
+  return Finished(std::move(hand), NameOf(kind, dims, of_the_future ? "an older form of" : "one"),
+                  std::move(inputs), {Encoded(kind.type, dims, Applied(kind, x, y))});
 }
+
+}  // namespace
+
+Workload Elementwise(const Kind& kind, const Dims& dims, int seed) {
+  return OneNode(kind, dims, seed, false);
+}
+
+Workload OlderElementwise(const Kind& kind, const Dims& dims) { return OneNode(kind, dims, 0, true); }
 
 Workload Chain(const Kind& kind, const Dims& dims, uint32_t nodes) {
   auto hand = std::make_shared<Hand>();

@@ -36,6 +36,8 @@ std::vector<Kind> Kinds();
 
 // One node. `seed` changes the inputs' values.
 Workload Elementwise(const Kind& kind, const std::vector<int64_t>& dims, int seed = 0);
+// Likewise, with a version from the future for the node and today's for its older form.
+Workload OlderElementwise(const Kind& kind, const std::vector<int64_t>& dims);
 // Up to so many nodes the results of a chain are exact, and told.
 inline constexpr uint32_t kExactChain = 8;
 // `nodes` of them, one after the other. A binary operator's second operand is the graph's second input.

@@ -71,15 +71,17 @@ Values Summands(Domain& d, int64_t count) {
   if (d.is_integer("T")) return Whole(-7, 9);
   return count < 5000 ? Spread(4) : Uniform(-0.5, 0.5);
 }
+// Sums of so many integers that need every bit of the type; overflow is not told.
+Values WideSummands(Domain& d, int64_t count) {
+  const bool wide = reference::WireBits(d.type("T")) == 64;
+  const double most = std::floor((wide ? 9e18 : 2e9) / static_cast<double>(count + 1));
+  return Uniform(-most, most);
+}
 void ReduceSum(Domain& d) {
   const Dims x = ReducedShape(d);
   const Reduced reduced = PickReduced(d, x);
-  if (d.is_integer("T") && d.op() == "ReduceSum") {
-    // Sums that need every bit of the type; overflow is not told.
-    const bool wide = reference::WireBits(d.type("T")) == 64;
-    const double most = std::floor((wide ? 9e18 : 2e9) / static_cast<double>(reduced.count + 1));
-    return ReduceIn(d, x, reduced, Uniform(-most, most));
-  }
+  if (d.is_integer("T") && d.op() == "ReduceSum")
+    return ReduceIn(d, x, reduced, WideSummands(d, reduced.count));
   ReduceIn(d, x, reduced, Summands(d, reduced.count));
 }
 void ReduceMean(Domain& d) {
@@ -162,7 +164,7 @@ void Cumulate(Domain& d, const Dims& x, const Values& values) {
 }
 void CumSum(Domain& d) {
   const Dims x = ReducedShape(d, 1);
-  Cumulate(d, x, Summands(d, Elements(x)));
+  Cumulate(d, x, d.is_integer("T") ? WideSummands(d, Elements(x)) : Summands(d, Elements(x)));
 }
 void CumProd(Domain& d) {
   const Dims x = ReducedShape(d, 1);
