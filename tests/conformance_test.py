@@ -164,6 +164,41 @@ def certifies_only_the_whole(braid: Command) -> None:
         del command_test.os.environ["BRAID_PLUGIN_PATH"]
 
 
+def certifies(braid: Command) -> None:
+    folder = plain(braid)
+    manifest = folder / "plain.braid.json"
+    assert f"certified: {manifest}\n" in braid("conformance", "--plugin", folder, "--level", "smoke", "--certify", manifest)
+    conformance = json.loads(manifest.read_text())["conformance"]
+    assert (conformance["level"], conformance["profile"]) == ("smoke", "all") and (folder / conformance["report"]).is_file(), conformance
+    library = next(folder.glob("*.so"))
+    try:
+        command_test.os.environ["BRAID_PLUGIN_PATH"] = str(folder)
+        assert f"certified (smoke, all, {conformance['suite']}, {conformance['date']})" in braid("devices")
+        library.write_bytes(library.read_bytes() + b"\0")
+        assert "unverified: its library is another than the report's" in braid("devices")
+    finally:
+        del command_test.os.environ["BRAID_PLUGIN_PATH"]
+
+
+def outlives_faults(braid: Command) -> None:
+    """A crash, a hang and a want of all memory cost one case each."""
+    faults = {"Relu": "segv", "Abs": "hang", "Neg": "memory"}
+    names = {"Relu": "ai.onnx/Relu-14/plain", "Abs": "ai.onnx/Abs-13/plain", "Neg": "ai.onnx/Neg-13/plain"}
+    others = [f"ai.onnx/{op}/plain" for op in ("Ceil-13", "Exp-13", "Floor-13", "Sqrt-13", "Tanh-13")]
+    filters = [word for case in [*names.values(), *others] for word in ("--filter", case)]
+    command_test.os.environ["BRAID_SIM"] = json.dumps({"devices": [{"faults": faults}]})
+    try:
+        text = braid("conformance", "--device", "sim:0", *filters, "--timeout", "5", "--memory", "1000", "--out", "out", status=FAILED)
+    finally:
+        del command_test.os.environ["BRAID_SIM"]
+    assert text.endswith("\n5 passed, 3 failed, 0 skipped\n"), text
+    report = json.loads((braid.folder / "out" / "report.json").read_text())
+    results = {c["id"]: (c["outcome"], c.get("text", "")) for c in report["devices"][0]["cases"]}
+    assert {case: results[case][0] for case in names.values()} == dict(zip(names.values(), ("crash", "hang", "resource"))), results
+    assert "Segmentation fault" in results[names["Relu"]][1] and "5 s" in results[names["Abs"]][1] and "1000 MB" in results[names["Neg"]][1], results
+    assert {results[case][0] for case in others} == {"pass"}, results
+
+
 def tells_what_is_wrong(braid: Command) -> None:
     for arguments, words in (
         (["--shard", "3/2"], ["'3/2' is no share"]),
@@ -192,6 +227,8 @@ command_test.TESTS = [
     writes_a_case_for_others,
     compares_reports,
     certifies_only_the_whole,
+    certifies,
+    outlives_faults,
     tells_what_is_wrong,
 ]
 

@@ -42,6 +42,13 @@ std::map<std::string, braid_status> ReadFailures(const nlohmann::json& json) {
   return out;
 }
 
+std::map<std::string, std::string> ReadFaults(const nlohmann::json& json) {
+  auto faults = json.get<std::map<std::string, std::string>>();
+  for (const auto& [op, fault] : faults)
+    if (fault != "segv" && fault != "hang" && fault != "memory") Bad("faults: there is no '" + fault + "'");
+  return faults;
+}
+
 DeviceConfig ReadDevice(const nlohmann::json& json) {
   DeviceConfig config;
   for (const auto& [key, value] : json.items()) {
@@ -79,6 +86,8 @@ DeviceConfig ReadDevice(const nlohmann::json& json) {
       config.max_buffer = value.get<uint64_t>();
     } else if (key == "fail") {
       config.fail = ReadFailures(value);
+    } else if (key == "faults") {
+      config.faults = ReadFaults(value);
     } else if (key == "lose_after") {
       config.lose_after = value.get<uint64_t>();
     } else {

@@ -7,7 +7,8 @@
 //                 "types": ["float32", "int64"], "memory": 1073741824, "queues": 2, "submit_us": 50,
 //                 "link_latency_us": 20, "link_gbps": 4, "multiply_adds_per_ns": 50, "wall_clock": false,
 //                 "lose_after": 0, "node_us": 0.3, "fail": {"compile": "OUT_OF_MEMORY"}, "max_buffer": 65536,
-//                 "io_alignment": 256, "versions": {"Add": 14, "ai.onnx.ml:Scaler": 1}}]}
+//                 "io_alignment": 256, "versions": {"Add": 14, "ai.onnx.ml:Scaler": 1},
+//                 "faults": {"Relu": "segv"}}]}
 //
 // The option "config" of open, JSON of one device, replaces what the device has.
 #ifndef BRAID_PLUGINS_SIM_CONFIG_H_
@@ -47,6 +48,9 @@ struct DeviceConfig {
   // Calls that always fail, with which status: "query", "compile", "alloc", "submit" (its fence), "transfer"
   // (likewise).
   std::map<std::string, braid_status> fail;
+  // What the process does when a segment with that operator runs: "segv" (a segmentation fault), "hang" (for
+  // ever), "memory" (takes more and more).
+  std::map<std::string, std::string> faults;
   uint64_t lose_after = 0;  // the submit of this number loses the device; 0: never
 };
 

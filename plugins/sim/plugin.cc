@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -259,6 +260,7 @@ class SimExec : public kit::Executable {
       device_->CountSubmit();
       device_->CheckLost();
       device_->FailIfToldTo("submit");
+      FaultIfToldTo();
       Program::State state = program->NewState();
       for (const Bound& b : bound)
         if (!b.output)
@@ -315,6 +317,18 @@ class SimExec : public kit::Executable {
   }
 
  private:
+  void FaultIfToldTo() const {
+    const kit::Graph graph(program_->view());
+    for (uint32_t n = 0; n < graph.node_count(); ++n) {
+      const auto found = device_->config().faults.find(std::string(graph.node(n).op()));
+      if (found == device_->config().faults.end()) continue;
+      if (found->second == "segv") std::raise(SIGSEGV);
+      if (found->second == "hang") std::this_thread::sleep_for(std::chrono::hours(24 * 365));
+      std::vector<std::vector<uint8_t>> hoard;
+      while (found->second == "memory") hoard.emplace_back(size_t{16} << 20, uint8_t{1});
+    }
+  }
+
   SimDevice* device_;
   kit::Host host_;
   std::shared_ptr<Program> program_;
@@ -342,7 +356,7 @@ void SimDevice::Query(const braid_graph* view, const braid_compile_options&,
       const auto known = config_.versions.find((domain.empty() ? "" : domain + ":") + std::string(node.op()));
       if (known == config_.versions.end())
         refuse(BRAID_NO_OP, BRAID_NONE, "this simulated device lacks " + std::string(node.op()));
-      else if (known->second < node.min_version() || known->second > node.version())
+      else if (!node.Form(known->second, known->second))
         refuse(BRAID_NO_OPSET, BRAID_NONE,
                "this simulated device knows version " + std::to_string(known->second) + ", not " +
                    std::to_string(node.min_version()) + " to " + std::to_string(node.version()));

@@ -42,6 +42,7 @@ struct Options {
                                     certify;
   std::vector<std::string> filters, kinds, cases;
   double timeout = 60, seconds = 60;
+  uint64_t memory = 0;
   uint64_t seed = 1;
   int jobs = 0;
   bool list = false, verbose = false, json = false;
@@ -271,6 +272,7 @@ class Suite {
     children.children =
         options_.jobs > 0 ? options_.jobs : static_cast<int>(std::thread::hardware_concurrency());
     children.deadline = options_.timeout;
+    children.memory = options_.memory << 20;
     conformance::RunInChildren(left, children, [&](size_t i, const Result& raw) {
       resume_.Append(device, raw);
       const Result r = waivers.Judge(raw);
@@ -380,6 +382,8 @@ void AddOptions(CLI::App& app, Options* o) {
   app.add_option("--timeout", o->timeout, "seconds that a case may take")
       ->check(NotBelow(1e-3))
       ->capture_default_str();
+  app.add_option("--memory", o->memory, "megabytes that a case may take; 0: half of the machine's")
+      ->check(NotBelow(0));
   app.add_option("-j,--jobs", o->jobs, "child processes at a time; 0: as many as there are cores")
       ->check(NotBelow(0));
   app.add_flag("--list", o->list, "print the ids of the cases and run none");
