@@ -106,20 +106,38 @@ void HostBoard::GiveCell(uint32_t cell) {
   free_.push_back(cell);
 }
 
-bool HostBoard::Put(const RingHeader& header, std::string_view payload) {
+void HostBoard::Sleep(uint32_t cell, uint32_t value, uint64_t timeout_ns) {
+  sleepers_[cell].fetch_add(1);
+  FutexWait(&board_->cells[cell].state, value, timeout_ns);
+  sleepers_[cell].fetch_sub(1);
+}
+
+void HostBoard::WakeSleepers() {
+  for (uint32_t i = 0; i < BoardLayout::kCells; ++i)
+    if (sleepers_[i].load() != 0) FutexWake(&board_->cells[i].state);
+}
+
+HostBoard::Room HostBoard::Put(const RingHeader& header, std::string_view payload) {
   const uint64_t bytes = Padded(sizeof header + payload.size());
   std::lock_guard<std::mutex> lock(ring_mutex_);
-  const uint64_t written = board_->written.load(std::memory_order_relaxed);
-  const uint64_t used = written - board_->read.load(std::memory_order_acquire);
-  if (used > BoardLayout::kRing || bytes > BoardLayout::kRing - used) return false;
-  CopyIn(*board_, written, &header, sizeof header);
-  CopyIn(*board_, written + sizeof header, payload.data(), payload.size());
-  board_->written.store(written + bytes, std::memory_order_seq_cst);
+  const uint64_t read = board_->read.load(std::memory_order_acquire);
+  if (read < read_ || read > written_ || Padded(read) != read) return Room::kNonsense;
+  read_ = read;
+  if (bytes > BoardLayout::kRing - (written_ - read)) return Room::kFull;
+  CopyIn(*board_, written_, &header, sizeof header);
+  CopyIn(*board_, written_ + sizeof header, payload.data(), payload.size());
+  written_ += bytes;
+  board_->written.store(written_, std::memory_order_seq_cst);
   if (board_->sleeping.load(std::memory_order_seq_cst) != 0) {
     board_->sleeping.store(0);
     FutexWake(&board_->sleeping);
   }
-  return true;
+  return Room::kTaken;
+}
+
+uint64_t HostBoard::taken() {
+  std::lock_guard<std::mutex> lock(ring_mutex_);
+  return read_;
 }
 
 std::unique_ptr<ProcessBoard> ProcessBoard::Open(int fd) {

@@ -7,8 +7,9 @@
 //   - cells in which the process says that a run has ended well,
 //   - notes of the process on which slot each of its threads is in, for the text of its obituary.
 //
-// The process may write anything here. The host reads the ring's position, cells and notes as hints of what
-// the plugin says: a wrong one harms that plugin's results and nothing else.
+// The process may write anything here. The host reads cells and notes as hints of what the plugin says: a
+// wrong one harms that plugin's results and nothing else. A position in the ring that cannot be is the
+// process's end, and who sleeps on a cell is woken now and then to look, since kSleeping may be wiped out.
 #ifndef BRAID_CORE_PLUGINS_ISOLATE_BOARD_H_
 #define BRAID_CORE_PLUGINS_ISOLATE_BOARD_H_
 
@@ -69,11 +70,17 @@ class HostBoard {
   uint32_t TakeCell();
   void GiveCell(uint32_t cell);
   std::atomic<uint32_t>* cell(uint32_t index) { return &board_->cells[index].state; }
+  // FutexWait on a cell, and the end of it whatever the process does.
+  void Sleep(uint32_t cell, uint32_t value, uint64_t timeout_ns);
+  void WakeSleepers();
 
   // Largest payload that Put takes.
   static constexpr uint64_t kMaxPayload = BoardLayout::kRing / 4;
-  // False: no room now, or the process says what cannot be.
-  bool Put(const RingHeader& header, std::string_view payload);
+  // kFull: there is no room now. kNonsense: the process says what cannot be.
+  enum class Room { kTaken, kFull, kNonsense };
+  Room Put(const RingHeader& header, std::string_view payload);
+  // Bytes that the process had taken out at the last Put.
+  uint64_t taken();
 
  private:
   explicit HostBoard(std::unique_ptr<SharedBlock> block);
@@ -81,7 +88,9 @@ class HostBoard {
   BoardLayout* board_;
   std::mutex cells_mutex_;
   std::vector<uint32_t> free_;
+  std::atomic<uint32_t> sleepers_[BoardLayout::kCells] = {};
   std::mutex ring_mutex_;
+  uint64_t written_ = 0, read_ = 0;  // as on the board, where the process may write over them
 };
 
 // The process's side.

@@ -8,10 +8,12 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +54,33 @@ absl::StatusOr<std::string> HostProgram() {
       absl::StrCat("isolation: the program braid-plugin-host is missing; looked for ", looked));
 }
 
+// -1 where the kernel is older than 5.3.
+int PidFd(pid_t pid) {
+#ifdef SYS_pidfd_open
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+#else
+  return -1;
+#endif
+}
+
+// Of a child, which is not reaped. kUnknown: somebody else has reaped it.
+enum class Child { kRuns, kEnded, kUnknown };
+Child Look(pid_t pid) {
+  siginfo_t info{};
+  while (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    if (errno != EINTR) return Child::kUnknown;
+  return info.si_pid == 0 ? Child::kRuns : Child::kEnded;
+}
+
+// How long a result can be. An estimate has a cost for each of the ends that it is asked for.
+uint64_t MostOf(Op op, const Writer& payload, const braid_graph* graph) {
+  if (op == Op::kSaveBlob) return kMaxPayload;
+  if (op == Op::kQuery && graph != nullptr)
+    return sizeof(uint64_t) + uint64_t{graph->node_count} * sizeof(braid_verdict);
+  if (op == Op::kEstimate) return payload.data().size() / sizeof(uint32_t) * sizeof(braid_cost);
+  return kMaxAnswer;
+}
+
 }  // namespace
 
 Traffic& AllTraffic() {
@@ -76,10 +105,16 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Start(const std::string&
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, child_end, 3);
   posix_spawn_file_actions_adddup2(&actions, child_board, 4);
+  // A group of its own, so that what it forks can be ended with it.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&attributes, 0);
   const char* arguments[] = {program->c_str(), library.c_str(), cache_dir.c_str(), nullptr};
   pid_t pid = -1;
   const int error =
-      posix_spawn(&pid, program->c_str(), &actions, nullptr, const_cast<char**>(arguments), environ);
+      posix_spawn(&pid, program->c_str(), &actions, &attributes, const_cast<char**>(arguments), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(child_end);
   close(child_board);
@@ -90,8 +125,11 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Start(const std::string&
   }
   const std::string name = library.substr(library.rfind('/') + 1);
   std::shared_ptr<Connection> connection(
-      new Connection(ends[0], pid, name, *std::move(board), std::move(on_lost)));
+      new Connection(ends[0], pid, PidFd(pid), name, *std::move(board), std::move(on_lost)));
+  // Its main thread makes only quick calls between two messages; this is the longest of them.
+  connection->channel_.SetPatience(connection->Length(Op::kOpen) + kGraceNs);
   connection->reader_ = std::thread([c = connection.get()] { c->Read(); });
+  connection->watcher_ = std::thread([c = connection.get()] { c->Watch(); });
   return connection;
 }
 
@@ -99,6 +137,8 @@ Connection::~Connection() {
   closing_.store(true);
   channel_.Shut();
   if (reader_.joinable()) reader_.join();
+  if (watcher_.joinable()) watcher_.join();
+  if (pidfd_ >= 0) close(pidfd_);
 }
 
 std::string Connection::why_lost() {
@@ -112,16 +152,11 @@ void Connection::set_name(const std::string& id) {
 }
 
 void Connection::Read() {
-  std::string why;
+  absl::Status received;
   for (;;) {
-    pollfd poll_fd{channel_.fd(), POLLIN, 0};
-    const int ready = poll(&poll_fd, 1, kPollMs);
-    if (ready < 0 && errno == EINTR) continue;
-    if (why = Overdue(); !why.empty()) break;
-    if (ready == 0) continue;
     Message message;
-    if (!channel_.Receive(&message).ok()) break;
-    if (message.fd >= 0) close(message.fd);
+    received = channel_.Receive(&message, [this](const Header& header) { return IsPossible(header); });
+    if (!received.ok()) break;
     switch (static_cast<Op>(message.header.op)) {
       case Op::kReply:
         OnReply(message);
@@ -129,43 +164,96 @@ void Connection::Read() {
       case Op::kEvent:
         OnEvent(message);
         break;
-      case Op::kConstant:
+      default:
         OnConstant(message);
         break;
-      default:
-        break;
     }
+  }
+  if (absl::IsInvalidArgument(received)) Fail("sent what is no message, and was ended");
+  channel_.Shut();
+  std::lock_guard<std::mutex> lock(mutex_);
+  reader_ended_ = true;
+  read_all_.notify_all();
+}
+
+bool Connection::IsPossible(const Header& header) {
+  constexpr uint64_t kText = sizeof(uint64_t) + kMaxText;
+  switch (static_cast<Op>(header.op)) {
+    case Op::kConstant:
+      return header.bytes == sizeof(uint64_t) + sizeof(uint32_t);
+    case Op::kEvent:
+      // Its fence may be done by its cell, and gone.
+      return header.id < next_id_.load() &&
+             header.bytes <= sizeof(braid_status) + 2 * sizeof(uint64_t) + kText;
+    case Op::kReply: {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = calls_.find(header.id);
+      if (found == calls_.end() || header.bytes > kMaxPayload) return false;
+      return header.bytes <= sizeof(braid_status) + kText + sizeof(uint64_t) + found->second->most;
+    }
+    default:
+      return false;
+  }
+}
+
+void Connection::Fail(std::string_view why) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (why_failed_.empty()) why_failed_ = why;
+  }
+  channel_.Shut();
+}
+
+void Connection::Watch() {
+  std::string why;
+  for (;;) {
+    // The end of the socket alone does not tell: a child of the process may hold it open.
+    pollfd ends[2] = {{channel_.fd(), POLLRDHUP, 0}, {pidfd_, POLLIN, 0}};
+    if (poll(ends, 2, kPollMs) > 0) break;
+    if (pidfd_ < 0 && Look(pid_) != Child::kRuns) break;
+    if (why = Overdue(); !why.empty()) break;
+    board_->WakeSleepers();
+  }
+  channel_.Shut();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (why.empty()) why = why_failed_;
   }
   // A process that was asked to end does so at once; one that hangs does not.
-  channel_.Shut();
-  int status = 0;
-  pid_t ended = 0;
-  for (int i = 0; i < 100 && why.empty() && ended == 0; ++i) {
-    ended = waitpid(pid_, &status, WNOHANG);
-    if (ended == 0) usleep(1000);
-  }
-  if (ended == 0) {
+  for (int i = 0; i < 100 && why.empty() && Look(pid_) == Child::kRuns; ++i) usleep(1000);
+  // With its group, what it has forked. Until it is reaped, nobody else has its number.
+  const bool ours = Look(pid_) != Child::kUnknown;
+  if (ours) {
+    kill(-pid_, SIGKILL);
     kill(pid_, SIGKILL);
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
   }
+  // One that is stuck in a driver does not even end then.
+  int status = 0;
+  bool gone = false;
+  for (int i = 0; i < 1000 && !(gone = waitpid(pid_, &status, WNOHANG) != 0); ++i) usleep(1000);
   if (why.empty()) {
-    why = WIFSIGNALED(status)
+    why = !ours   ? "ended"
+          : !gone ? "cannot be ended"
+          : WIFSIGNALED(status)
               ? absl::StrCat("was ended by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")")
               : absl::StrCat("ended with status ", WEXITSTATUS(status));
     why += Place();
   }
   std::string name;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    // What it had sent before is still told.
+    std::unique_lock<std::mutex> lock(mutex_);
+    read_all_.wait_for(lock, std::chrono::seconds(1), [&] { return reader_ended_; });
     name = name_;
   }
   Lose(absl::StrCat("the process of the plugin ", name, " ", why));
+  while (!gone && !closing_.load()) {
+    usleep(1000 * kPollMs);
+    gone = waitpid(pid_, &status, WNOHANG) != 0;
+  }
 }
 
-uint64_t Connection::Deadline(Op op) const {
-  return HostNow() + (set_deadline_ns_ != 0 ? set_deadline_ns_ : DeadlineNs(op));
-}
+uint64_t Connection::Deadline(Op op) const { return HostNow() + Length(op); }
 
 Op Connection::Busy() const {
   const BoardLayout& board = board_->layout();
@@ -211,6 +299,7 @@ void Connection::Lose(const std::string& why) {
     if ((fence->word().load() & kDone) != 0) Settle(fence);
     Complete(fence, BRAID_DEVICE_LOST, why, 0, 0);
   }
+  board_->WakeSleepers();
 }
 
 std::string Connection::Overdue() {
@@ -231,7 +320,8 @@ std::string Connection::Overdue() {
   }
   for (const auto& [id, fence] : fences_) {
     const uint64_t deadline = fence->deadline_ns.load();
-    if (deadline == 0 || now <= deadline || (fence->word().load() & kDone) != 0) continue;
+    if (deadline == 0 || now <= deadline || fence->status.load() != BRAID_PENDING) continue;
+    if ((fence->word().load() & kDone) != 0 && !fence->wanted.load()) continue;
     if (busy != Op::kNone) return late(SlotName(busy));
     return absl::StrCat("did not end a run (", SlotName(fence->op), ") within its deadline, and was ended");
   }
@@ -244,6 +334,7 @@ braid_status Connection::Call(Op op, const Writer& payload, std::string* result,
   waiting.op = op;
   waiting.graph = graph;
   waiting.deadline_ns = deadline_ns != 0 ? deadline_ns + kGraceNs : Deadline(op);
+  waiting.most = MostOf(op, payload, graph);
   const uint64_t id = NewId();
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -256,7 +347,7 @@ braid_status Connection::Call(Op op, const Writer& payload, std::string* result,
   AllTraffic().messages.fetch_add(1, std::memory_order_relaxed);
   // A failure to send is the end of the process, which the reader sees too. Shutdown comes after all work.
   const absl::Status sent =
-      op == Op::kShutdown ? Queue(op, id, payload.data()) : channel_.Send(op, id, payload.data(), fd);
+      op == Op::kShutdown ? Queue(op, id, payload.data()) : Send(op, id, payload.data(), fd);
   std::unique_lock<std::mutex> lock(mutex_);
   if (absl::IsResourceExhausted(sent)) {
     calls_.erase(id);
@@ -300,16 +391,22 @@ void Connection::OnConstant(const Message& message) {
   std::unique_ptr<SharedBlock> block;
   if (constant != nullptr)
     if (auto made = SharedBlock::Create(constant->bytes); made.ok()) block = *std::move(made);
-  if (block == nullptr) return (void)channel_.Send(Op::kConstantIs, message.header.id);
+  if (block == nullptr) return (void)Send(Op::kConstantIs, message.header.id);
   if (constant->bytes > 0) std::memcpy(block->data(), constant->data, constant->bytes);
   AllTraffic().copied.fetch_add(constant->bytes, std::memory_order_relaxed);
-  (void)channel_.Send(Op::kConstantIs, message.header.id, Writer().Put(constant->bytes).data(), block->fd());
+  (void)Send(Op::kConstantIs, message.header.id, Writer().Put(constant->bytes).data(), block->fd());
+}
+
+absl::Status Connection::Send(Op op, uint64_t id, std::string_view payload, int fd) {
+  absl::Status sent = channel_.Send(op, id, payload, fd);
+  if (absl::IsDeadlineExceeded(sent)) Fail("did not read what it was sent, and was ended");
+  return sent;
 }
 
 absl::Status Connection::SendNumbered(Op op, uint64_t id, std::string_view payload, int fd) {
   std::lock_guard<std::mutex> lock(numbered_mutex_);
   numbered_.fetch_add(1);
-  return channel_.Send(op, id, payload, fd);
+  return Send(op, id, payload, fd);
 }
 
 absl::Status Connection::Queue(Op op, uint64_t id, std::string_view payload) {
@@ -325,12 +422,23 @@ absl::Status Connection::Queue(Op op, uint64_t id, std::string_view payload) {
     header.header.bytes = static_cast<uint32_t>(payload.size());
   }
   header.after = numbered_.load();
-  while (!board_->Put(header, payload)) {
-    // It is behind with its work. If it does not go on, a deadline ends it.
-    if (lost_.load()) return absl::UnavailableError("isolation: the other process is gone");
+  uint64_t taken = 0, since = 0;
+  for (;;) {
+    const HostBoard::Room room = board_->Put(header, payload);
+    if (room == HostBoard::Room::kTaken) return absl::OkStatus();
+    if (room == HostBoard::Room::kNonsense) Fail("wrote over what it shares with this one, and was ended");
+    if (room == HostBoard::Room::kNonsense || lost_.load())
+      return absl::UnavailableError("isolation: the other process is gone");
+    // It is behind with its work: it has to go on as soon as the slot that it is in has to end.
+    const uint64_t now = HostNow(), so_far = board_->taken();
+    if (since == 0 || so_far != taken) since = now;
+    taken = so_far;
+    auto slot = static_cast<Op>(board_->layout().worker_op.load());
+    if (*SlotName(slot) == '\0') slot = op;
+    if (now - since > Length(slot) + kGraceNs)
+      Fail(absl::StrCat("did not end ", SlotName(slot), " within its deadline, and was ended"));
     usleep(50);
   }
-  return absl::OkStatus();
 }
 
 std::shared_ptr<RemoteFence> Connection::NewFence(Op op, uint64_t deadline_ns) {
@@ -378,7 +486,9 @@ braid_status Connection::Settle(const std::shared_ptr<RemoteFence>& fence) {
 
 braid_status Connection::Wait(const std::shared_ptr<RemoteFence>& fence, uint64_t timeout_ns) {
   std::atomic<uint32_t>& word = fence->word();
-  const auto done = [&] { return (word.load(std::memory_order_acquire) & kDone) != 0; };
+  const auto done = [&] {
+    return (word.load(std::memory_order_acquire) & kDone) != 0 || fence->status.load() != BRAID_PENDING;
+  };
   if (done()) return Settle(fence);
   if (timeout_ns == 0) return BRAID_PENDING;
   const uint64_t start = HostNow();
@@ -388,7 +498,12 @@ braid_status Connection::Wait(const std::shared_ptr<RemoteFence>& fence, uint64_
     if (timeout_ns != UINT64_MAX && spent >= timeout_ns) return BRAID_PENDING;
     const uint32_t before = word.fetch_or(kSleeping);
     if ((before & kDone) != 0) return Settle(fence);
-    FutexWait(&word, before | kSleeping, timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spent);
+    const uint64_t left = timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spent;
+    if (fence->cell == kNoCell) {
+      FutexWait(&word, before | kSleeping, left);
+    } else {
+      board_->Sleep(fence->cell, before | kSleeping, left);
+    }
     if (done()) return Settle(fence);
   }
 }
@@ -402,6 +517,7 @@ void Connection::OnReady(const std::shared_ptr<RemoteFence>& fence,
     if (status == BRAID_PENDING) {
       fence->callback = callback;
       fence->argument = argument;
+      fence->wanted.store(true);
     }
   }
   if (status != BRAID_PENDING) return callback(argument, status);
@@ -462,7 +578,7 @@ void Connection::Complete(const std::shared_ptr<RemoteFence>& fence, braid_statu
 }
 
 void Connection::Tell(Op op, uint64_t id, const Writer& payload) {
-  if (!lost_.load()) (void)channel_.Send(op, id, payload.data());
+  if (!lost_.load()) (void)Send(op, id, payload.data());
 }
 
 void Connection::TellInOrder(Op op, uint64_t id) {

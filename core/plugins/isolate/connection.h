@@ -3,8 +3,9 @@
 // The host's end of an isolated plugin: its process, calls and their answers, fences that are not done,
 // shared memory.
 //
-// One thread reads what comes over the socket. When the process ends, or a call or a run passes its deadline
-// (then the process is killed), everything pending ends with DEVICE_LOST, and so does every later call.
+// One thread reads what comes over the socket. Another, which waits for nothing else, watches the process and
+// the deadlines. When the process ends, or sends what cannot be, or a call or a run passes its deadline (then
+// the process is killed), everything pending ends with DEVICE_LOST, and so does every later call.
 #ifndef BRAID_CORE_PLUGINS_ISOLATE_CONNECTION_H_
 #define BRAID_CORE_PLUGINS_ISOLATE_CONNECTION_H_
 
@@ -45,6 +46,7 @@ struct RemoteFence {
 
   uint64_t id = 0;
   std::atomic<uint64_t> deadline_ns{0};  // 0: none
+  std::atomic<bool> wanted{false};       // its event, for the callback
   Op op = Op::kSubmit;
   std::shared_ptr<HostBoard> board;
   uint32_t cell = kNoCell;
@@ -117,17 +119,22 @@ class Connection {
     Op op;
     const braid_graph* graph;
     uint64_t deadline_ns;
+    uint64_t most;  // bytes of its result
     bool done = false;
     braid_status status = BRAID_PENDING;
     std::string text, result;
   };
-  Connection(int fd, pid_t pid, std::string name, std::shared_ptr<HostBoard> board, OnLost on_lost)
+  Connection(int fd, pid_t pid, int pidfd, std::string name, std::shared_ptr<HostBoard> board, OnLost on_lost)
       : channel_(fd),
         pid_(pid),
+        pidfd_(pidfd),
         name_(std::move(name)),
         board_(std::move(board)),
         on_lost_(std::move(on_lost)) {}
   void Read();
+  void Watch();
+  // Whether somebody waits for such a message.
+  bool IsPossible(const Header& header);
   void OnReply(const Message& message);
   void OnEvent(const Message& message);
   void OnConstant(const Message& message);
@@ -136,9 +143,13 @@ class Connection {
   // " in exec.submit", as far as it is known.
   std::string Place();
   void Lose(const std::string& why);
+  // Has the watcher end the process, for this reason.
+  void Fail(std::string_view why);
+  absl::Status Send(Op op, uint64_t id, std::string_view payload = {}, int fd = -1);
   // Sends over the socket what the ring's messages may refer to.
   absl::Status SendNumbered(Op op, uint64_t id, std::string_view payload, int fd = -1);
   absl::Status Queue(Op op, uint64_t id, std::string_view payload);
+  uint64_t Length(Op op) const { return set_deadline_ns_ != 0 ? set_deadline_ns_ : DeadlineNs(op); }
   uint64_t Deadline(Op op) const;  // from now
   // Where a thread of the process is that others wait for; kNone: nowhere in the plugin.
   Op Busy() const;
@@ -147,6 +158,7 @@ class Connection {
 
   Channel channel_;
   const pid_t pid_;
+  const int pidfd_;  // -1: this kernel has none
   std::string name_;
   const std::shared_ptr<HostBoard> board_;
   const OnLost on_lost_;
@@ -156,13 +168,14 @@ class Connection {
   std::mutex numbered_mutex_;
   std::atomic<uint64_t> numbered_{0};  // messages of SendNumbered so far
   std::mutex mutex_;
-  std::condition_variable answered_;
-  std::string why_lost_;
+  std::condition_variable answered_, read_all_;
+  bool reader_ended_ = false;
+  std::string why_lost_, why_failed_;
   std::unordered_map<uint64_t, Waiting*> calls_;
   std::unordered_map<uint64_t, std::shared_ptr<RemoteFence>> fences_;
   std::map<uint64_t, std::weak_ptr<RemoteFence>> newest_;  // by lane
   std::vector<std::unique_ptr<SharedBlock>> pool_;
-  std::thread reader_;
+  std::thread reader_, watcher_;
 };
 
 }  // namespace braid::isolate

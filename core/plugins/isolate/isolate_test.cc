@@ -214,6 +214,16 @@ TEST_F(Isolation, SeveralThreads) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
+TEST_F(Isolation, OutlivesTheThreadThatStartedIt) {
+  std::shared_ptr<Device> device;
+  std::thread([&] {
+    device = Isolated();
+    EXPECT_TRUE(device != nullptr && device->Open().ok());
+  }).join();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(device->BufferAlloc(16, 0).ok());
+}
+
 TEST_F(Isolation, ACrashLosesTheDeviceAndNothingElse) {
   Segment s(0, "crash");
   std::array<float, 4> result{};

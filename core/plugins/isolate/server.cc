@@ -7,11 +7,18 @@
 //
 // The main thread reads the socket. It makes quick calls itself; calls that may take long get a thread each.
 // Submits, transfers and what must come after them come through the board's ring, and run in their order on
-// one thread. Another thread sends, since a fence's callback must not block.
+// one thread. Another thread sends, since a fence's callback must not block. One more ends all when the host
+// is gone.
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -128,14 +135,14 @@ class Server {
   Server(int fd, std::unique_ptr<ProcessBoard> board, std::string library, std::string cache)
       : channel_(fd), board_(std::move(board)), library_(std::move(library)), cache_(std::move(cache)) {}
 
-  int Run() {
+  // Until the host is gone.
+  void Run() {
     std::thread([this] { Work(); }).detach();
     Message message;
     while (channel_.Receive(&message).ok()) {
       const SlotNote note(&board_->layout().main_op, message.header.op);
       Dispatch(message);
     }
-    return 0;
   }
 
   // Asks the host, from a thread that is not the reader's.
@@ -170,10 +177,11 @@ class Server {
   }
   // A reply: status, text, then what the call gives.
   void Reply(uint64_t id, braid_status status, const Writer& result = {}) {
-    const std::string text = ErrorSink::Take();
-    Writer out;
-    out.Put(status).Text(text);
-    Send(Op::kReply, id, Writer().Put(status).Text(text).Text(result.data()));
+    if (result.data().size() > kMaxPayload - kMaxText - 64) {
+      ErrorSink::Set(absl::StrCat("an answer of ", result.data().size(), " bytes is too long to be sent"));
+      return Reply(id, BRAID_OUT_OF_MEMORY);
+    }
+    Send(Op::kReply, id, Writer().Put(status).Text(ErrorSink::Take()).Text(result.data()));
   }
   void Reply(uint64_t id, const absl::Status& status) {
     ErrorSink::Set(std::string(status.message()));
@@ -721,13 +729,14 @@ void Server::Track(std::shared_ptr<Task> work, braid_status status) {
             why = std::string(completion.status().message());
             end.text = {why.data(), why.size()};
           }
-          (void)w->server->channel_.Send(Op::kEvent, w->id,
-                                         Writer()
-                                             .Put(end.status)
-                                             .Put(end.start_ns)
-                                             .Put(end.end_ns)
-                                             .Text({end.text.ptr, end.text.ptr == nullptr ? 0 : end.text.len})
-                                             .data());
+          (void)w->server->channel_.Send(
+              Op::kEvent, w->id,
+              Writer()
+                  .Put(end.status)
+                  .Put(end.start_ns)
+                  .Put(end.end_ns)
+                  .Text({end.text.ptr, end.text.ptr == nullptr ? 0 : std::min(end.text.len, kMaxText)})
+                  .data());
         });
       },
       work.get());
@@ -807,22 +816,75 @@ void Server::Transfer(uint64_t id, const std::string& payload) {
   Track(std::move(work), status);
 }
 
+constexpr int kSocket = 3, kBoard = 4;
+
+void EndAll() {
+  kill(-getpid(), SIGKILL);
+  kill(getpid(), SIGKILL);  // should it no longer be in that group
+}
+
+// Whatever the plugin's threads do, and with all that it has forked. PR_SET_PDEATHSIG would not do: it goes
+// by the thread that started this process, and what is forked does not have it.
+void EndWithTheHost(pid_t host) {
+  std::thread([host] {
+    int pidfd = -1;
+#ifdef SYS_pidfd_open
+    pidfd = static_cast<int>(syscall(SYS_pidfd_open, host, 0));
+#endif
+    constexpr int kPollMs = 500;
+    for (;;) {
+      pollfd ends[2] = {{kSocket, POLLRDHUP, 0}, {pidfd, POLLIN, 0}};
+      if (poll(ends, 2, pidfd < 0 ? kPollMs : -1) > 0 || getppid() != host) break;
+    }
+    EndAll();
+  }).detach();
+}
+
+BoardLayout* board_of_all = nullptr;
+
+// A child that goes on without exec would else keep the socket open, and write its crash where ours belongs.
+void LeaveToTheParent() {
+  close(kSocket);
+  close(kBoard);
+  mmap(board_of_all, sizeof *board_of_all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+       -1, 0);
+}
+
 }  // namespace
 }  // namespace braid::isolate
+
+#ifdef BRAID_SANITIZED
+// A signal ends the process as it does without sanitizers: the host is told which.
+extern "C" const char* __asan_default_options();
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0";
+}
+#endif
 
 int main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr, "usage: braid-plugin-host LIBRARY [CACHE_FOLDER]; Braid starts it by itself\n");
     return 2;
   }
-  // The host's end is this process's end.
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() == 1) return 1;
-  auto board = braid::isolate::ProcessBoard::Open(4);
+  using namespace braid::isolate;
+  // Whoever made the socket; it may be gone by now.
+  ucred host{};
+  socklen_t size = sizeof host;
+  if (getsockopt(kSocket, SOL_SOCKET, SO_PEERCRED, &host, &size) != 0 || getppid() != host.pid) return 1;
+  for (int fd : {kSocket, kBoard}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  auto board = ProcessBoard::Open(kBoard);
   if (board == nullptr) return 2;
-  braid::isolate::NoteCrashes(&board->layout());
-  auto* server = new braid::isolate::Server(3, std::move(board), argv[1], argc > 2 ? argv[2] : "");
-  const int result = server->Run();
-  // Threads of the plugin may still run: no destructor waits for them.
-  _exit(result);
+  // No signal of the plugin's is handled there.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  EndWithTheHost(host.pid);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  board_of_all = &board->layout();
+  pthread_atfork(nullptr, nullptr, LeaveToTheParent);
+  NoteCrashes(board_of_all);
+  auto* server = new Server(kSocket, std::move(board), argv[1], argc > 2 ? argv[2] : "");
+  server->Run();
+  // Threads of the plugin may still run, and what it has forked: no destructor waits for them.
+  EndAll();
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -54,6 +55,11 @@ Channel::~Channel() { close(fd_); }
 
 void Channel::Shut() { shutdown(fd_, SHUT_RDWR); }
 
+void Channel::SetPatience(uint64_t ns) {
+  timeval limit{static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns / 1000 % 1'000'000)};
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 absl::Status Channel::Send(Op op, uint64_t id, std::string_view payload, int fd) {
   if (payload.size() > kMaxPayload) return absl::ResourceExhaustedError("isolation: a message beyond 1 GiB");
   Header header;
@@ -78,6 +84,8 @@ absl::Status Channel::Send(Op op, uint64_t id, std::string_view payload, int fd)
   for (;;) {
     const ssize_t n = sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN)
+      return absl::DeadlineExceededError("isolation: the other process does not read");
     if (n < 0) return Gone("the other process is gone");
     message.msg_control = nullptr;
     message.msg_controllen = 0;
@@ -117,6 +125,23 @@ absl::Status Channel::Receive(Message* out) {
   out->payload.resize(out->header.bytes);
   if (!ReceiveAll(fd_, out->payload.data(), out->header.bytes))
     return Gone("the other process ended within a message");
+  return absl::OkStatus();
+}
+
+absl::Status Channel::Receive(Message* out, const std::function<bool(const Header&)>& can_be) {
+  constexpr uint64_t kFirst = 64 << 10;
+  // Descriptors are closed by the kernel, since there is no room for them.
+  if (!ReceiveAll(fd_, reinterpret_cast<char*>(&out->header), sizeof out->header))
+    return Gone("the other process has ended");
+  if (!can_be(out->header))
+    return absl::InvalidArgumentError("isolation: the other process sent a message that cannot be");
+  out->payload.clear();
+  // Memory for what has come, and as much again: the rest may never come.
+  for (uint64_t have = 0; have < out->header.bytes; have = out->payload.size()) {
+    out->payload.resize(std::min<uint64_t>(out->header.bytes, have + std::max(have, kFirst)));
+    if (!ReceiveAll(fd_, out->payload.data() + have, out->payload.size() - have))
+      return Gone("the other process ended within a message");
+  }
   return absl::OkStatus();
 }
 

@@ -5,7 +5,9 @@
 // The socket carries calls, answers, descriptors and the ends of failed work. Work itself goes through the
 // ring of board.h. A message is a header, a payload and at most one file descriptor. The host numbers every
 // object (device, buffer, executable, fence) itself, so that it need not wait for an answer where the ABI
-// does not. Nothing that the other process sends is trusted: Reader never reads beyond the payload.
+// does not. Nothing that the plugin's process sends is trusted: a message that nobody waits for, or that is
+// longer than such a one can be, is refused by its header, memory grows with what has come, and Reader never
+// reads beyond the payload.
 #ifndef BRAID_CORE_PLUGINS_ISOLATE_WIRE_H_
 #define BRAID_CORE_PLUGINS_ISOLATE_WIRE_H_
 
@@ -13,6 +15,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -72,6 +75,9 @@ struct Header {
 };
 
 inline constexpr uint32_t kMaxPayload = 1u << 30;
+// Of the text of a failure, which ErrorSink cuts off; and of answers that are not as long as what they are
+// about.
+inline constexpr uint64_t kMaxText = 64 << 10, kMaxAnswer = 1 << 20;
 
 class Writer {
  public:
@@ -146,9 +152,14 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   int fd() const { return fd_; }
-  // Unavailable: the other end is gone.
+  // Unavailable: the other end is gone. DeadlineExceeded: it has read nothing for as long as SetPatience
+  // said, and may now have half a message.
   absl::Status Send(Op op, uint64_t id, std::string_view payload = {}, int fd = -1);
+  void SetPatience(uint64_t ns);
+  // From the host.
   absl::Status Receive(Message* message);
+  // From a process that is not trusted, without descriptors. InvalidArgument: can_be says no to the header.
+  absl::Status Receive(Message* message, const std::function<bool(const Header&)>& can_be);
   // Makes every later call fail, and the other end see the end.
   void Shut();
 
