@@ -39,13 +39,17 @@ nlohmann::json ConformanceJson(const PluginReport& report) {
   manifest.conformance = report.conformance;
   const Certificate certificate = CheckCertificate(manifest);
   const ManifestConformance& said = report.conformance;
+  nlohmann::json devices = nlohmann::json::array();
+  for (const Certificate::Device& d : certificate.devices)
+    devices.push_back({{"name", d.name}, {"driver", d.driver}});
   return {{"certified", certificate.certified},
           {"why_not", certificate.why_not},
           {"report", said.report},
           {"level", said.level},
           {"profile", said.profile},
           {"suite", said.suite},
-          {"date", said.date}};
+          {"date", said.date},
+          {"devices", std::move(devices)}};
 }
 
 std::string PluginsJson() {

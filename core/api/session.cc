@@ -19,6 +19,15 @@ namespace braid {
 
 namespace {
 
+// What of BRAID_PLUGIN_PATH counts for nothing: who asks for a device that is not there may have meant it.
+std::string LeftOut(Registry& registry) {
+  std::string out;
+  for (const DirectoryReport& directory : registry.Directories())
+    if (directory.origin == "BRAID_PLUGIN_PATH" && !directory.exists)
+      absl::StrAppend(&out, "; in BRAID_PLUGIN_PATH '", directory.path, "': ", directory.note);
+  return out;
+}
+
 std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
   constexpr size_t kMost = 20;
   const auto last = ids.begin() + static_cast<ptrdiff_t>(std::min(ids.size(), kMost));
@@ -79,7 +88,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Device>>> ChooseDevices(const std::st
           why = absl::StrCat("; the plugin is there (", PluginReport::OutcomeName(report.outcome),
                              report.reason.empty() ? ") but has no device" : "): ", report.reason);
       return absl::InvalidArgumentError(
-          absl::StrCat("there is no device '", name, "'; there are: ", there, why));
+          absl::StrCat("there is no device '", name, "'; there are: ", there, why, LeftOut(registry)));
     }
   }
   if (chosen.empty())
@@ -101,8 +110,8 @@ absl::Status CheckDeviceList(const std::string& list) {
     std::set<std::string> ids;
     for (const PluginReport& report : reports)
       if (!report.id.empty()) ids.insert(report.id);
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no device '", part, "'; the plugins are ", absl::StrJoin(ids, ", ")));
+    return absl::InvalidArgumentError(absl::StrCat("there is no device '", part, "'; the plugins are ",
+                                                   absl::StrJoin(ids, ", "), LeftOut(Registry::Default())));
   }
   return absl::OkStatus();
 }

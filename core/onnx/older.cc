@@ -85,14 +85,17 @@ bool WindowsFit(const Asked& node) {
     return false;
   for (int d = 0; d < spatial; ++d) {
     const int64_t extent = (*dims)[static_cast<size_t>(d) + 2];
-    const int64_t stride = strides != nullptr ? strides->ints(d) : 1;
-    const int64_t padding = pads != nullptr ? pads->ints(d) + pads->ints(d + spatial) : 0;
-    const int64_t way = extent + padding - kernel->ints(d);  // of the first window to the last
-    if (extent < 0 || stride <= 0 || way < 0) return false;
+    const int64_t window = kernel->ints(d), stride = strides != nullptr ? strides->ints(d) : 1;
+    const int64_t before = pads != nullptr ? pads->ints(d) : 0;
+    const int64_t after = pads != nullptr ? pads->ints(d + spatial) : 0;
+    constexpr int64_t kMost = int64_t{1} << 60;  // sums stay within 64 bits
+    for (const int64_t n : {extent, window, before, after})
+      if (n < 0 || n > kMost) return false;
+    const int64_t way = extent + before + after - window;  // of the first window to the last
+    if (stride <= 0 || stride > kMost || way < 0) return false;
     if (way % stride == 0) continue;
     const int64_t last = (way / stride + 1) * stride;
-    if (node.Int("count_include_pad", 0) != 0 || last >= extent + (pads != nullptr ? pads->ints(d) : 0))
-      return false;
+    if (node.Int("count_include_pad", 0) != 0 || last >= extent + before) return false;
   }
   return true;
 }
@@ -117,7 +120,7 @@ bool EmptyAxesReduceAll(const Asked& node) {
   return axes && !axes->empty();
 }
 
-bool FirstListIsNotEmpty(const Asked& node) {
+bool ListIsNotEmpty(const Asked& node) {
   const auto list = node.Constant(1);
   return !node.has_input(1) || (list && !list->empty());
 }
@@ -195,9 +198,9 @@ constexpr Change kChanges[] = {
     {"Pad", 2},
     {"Pad", 19, IsNone<kMode, kWrap>},
     {"Unsqueeze", 11, NoNegativeAxis},
-    {"Unsqueeze", 13, FirstListIsNotEmpty},
+    {"Unsqueeze", 13, ListIsNotEmpty},
     {"Squeeze", 11, NoNegativeAxis},
-    {"Squeeze", 13, FirstListIsNotEmpty},
+    {"Squeeze", 13, ListIsNotEmpty},
     {"Gather", 11},  // negative indices
     {"OneHot", 11},  // likewise
     {"Concat", 4},
@@ -206,7 +209,7 @@ constexpr Change kChanges[] = {
     {"Slice", 11},  // negative axes and steps, which inputs hold
     {"Split", 2},
     {"Split", 11, NoNegativeAxis},
-    {"Split", 13, FirstListIsNotEmpty},
+    {"Split", 13, ListIsNotEmpty},
     {"Split", 18, PartsAreEqual},
     {"Clip", 11, BothLimitsAreGiven},
     {"QuantizeLinear", 13},

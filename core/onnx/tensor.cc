@@ -290,7 +290,7 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   uint64_t elements = 0, bytes = 0;
   if (absl::Status s = CheckDims(*dense, &elements, &bytes); !s.ok()) return s;
   const int bits = ElementBits(values.data_type());
-  if (values.data_type() == pb::TensorProto::STRING || bits < 8)
+  if (values.data_type() == pb::TensorProto::STRING || bits == 0)
     return bad("has an unsupported element type");
   if (values.dims_size() != 1) return bad("has values that are no list");
   const auto count = static_cast<uint64_t>(values.dims(0));
@@ -333,7 +333,10 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
       // As SparseTensorProto says; so none is there twice.
       if (i > 0 && position <= before) return bad(absl::StrCat("has indices out of order at position ", i));
       before = position;
-      std::memcpy(out.get() + position * size, (*data)->data + i * size, size);
+      if (bits < 8)
+        PutPacked(PackedAt((*data)->data, i, bits), position, bits, out.get());
+      else
+        std::memcpy(out.get() + position * size, (*data)->data + i * size, size);
     }
   }
   return MakeConstant(Bytes{absl::MakeConstSpan(out.get(), bytes), out});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/onnx/tensor.h"
 
+#include "core/graph/packed.h"
 #include "core/onnx/testing.h"
 
 namespace braid::loader {
@@ -157,6 +158,27 @@ TEST(SparseTensor, LinearAndCoordinateIndices) {
     std::memcpy(values, (*constant)->data, 24);
     EXPECT_THAT(values, ElementsAre(0, 5, 0, 0, 0, 6));
     EXPECT_THAT(dense.dims(), ElementsAre(2, 3));
+  }
+}
+
+TEST(SparseTensor, ElementsBelowAByte) {
+  for (const int type : {pb::TensorProto::UINT4, pb::TensorProto::INT2, pb::TensorProto::FLOAT6E2M3}) {
+    const int bits = ElementBits(type);
+    pb::SparseTensorProto sparse = Sparse({1, 5}, {2});
+    sparse.mutable_values()->Clear();
+    sparse.mutable_values()->set_data_type(type);
+    sparse.mutable_values()->add_dims(2);
+    std::string raw((2 * static_cast<size_t>(bits) + 7) / 8, '\0');
+    auto* bytes = reinterpret_cast<uint8_t*>(raw.data());
+    PutPacked(3, 0, bits, bytes);
+    PutPacked(2, 1, bits, bytes);
+    sparse.mutable_values()->set_raw_data(raw);
+    pb::TensorProto dense;
+    Origin origin;
+    const auto constant = ReadSparseTensor(sparse, origin, &dense);
+    ASSERT_TRUE(constant.ok()) << constant.status();
+    for (uint64_t i = 0; i < 6; ++i)
+      EXPECT_EQ(PackedAt((*constant)->data, i, bits), i == 1 ? 3 : i == 5 ? 2 : 0) << type << " at " << i;
   }
 }
 

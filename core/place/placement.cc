@@ -84,6 +84,13 @@ void FillCosts(const Graph& graph, const GraphView& view, const CompileOptions& 
       out->cost_ns[nodes[i]] = Guess(CountArithmetic(graph, graph.nodes[nodes[i]]), kind);
     return describing_is_free();
   }
+  // A time of 0 is none; the device should have answered that it cannot tell.
+  for (size_t i = 0; i < costs->size(); ++i)
+    if (braid_cost& cost = (*costs)[i]; cost.time_ns == 0) {
+      cost.confidence = BRAID_GUESSED;
+      for (size_t k = i < alone ? i : 0; k < (i < alone ? i + 1 : alone); ++k)
+        cost.time_ns += static_cast<uint64_t>(Guess(CountArithmetic(graph, graph.nodes[nodes[k]]), kind) + 1);
+    }
   double sum = 0;
   for (size_t i = 0; i < alone; ++i) sum += static_cast<double>((*costs)[i].time_ns);
   if (alone > 1) {

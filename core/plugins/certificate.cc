@@ -26,7 +26,7 @@ std::string TextAt(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-std::string WhyNot(const Manifest& manifest) {
+std::string WhyNot(const Manifest& manifest, std::vector<Certificate::Device>* tested) {
   const ManifestConformance& said = manifest.conformance;
   if (said.report.empty())
     return said.sha256.empty() ? "its manifest names no conformance report"
@@ -51,14 +51,27 @@ std::string WhyNot(const Manifest& manifest) {
     if (TextAt(report, key) != claim)
       return absl::StrCat("its report's ", key, " is '", TextAt(report, key), "', not '", claim, "'");
   if (report.value("complete", json()) != true) return "its report is of a part of the cases only";
-  const json counts = report.value("counts", json());
-  const auto count = [&](const char* key) {
-    const auto found = counts.is_object() ? counts.find(key) : counts.end();
-    return found != counts.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
-  };
-  if (!counts.is_object() || !counts.contains("failed")) return "its report counts no failures";
-  if (count("failed") > 0) return absl::StrCat("its report has ", count("failed"), " failures");
-  if (count("passed") == 0) return "in its report nothing passed";
+  const json devices = report.value("devices", json());
+  if (!devices.is_array() || devices.empty()) return "its report is of no device";
+  // The whole and each device for itself.
+  std::vector<json> all = {report.value("counts", json())};
+  for (const json& device : devices) {
+    if (!device.is_object()) return "its report is of no device";
+    tested->push_back({TextAt(device, "name"), TextAt(device, "driver")});
+    all.push_back(device.value("counts", json()));
+  }
+  for (const json& counts : all) {
+    const auto count = [](const json& object, const char* key) {
+      const auto found = object.is_object() ? object.find(key) : object.end();
+      return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+    };
+    if (!counts.is_object() || !counts.contains("failed")) return "its report counts no failures";
+    if (const uint64_t n = count(counts, "failed"); n > 0)
+      return absl::StrCat("its report has ", n, " failures");
+    if (count(counts, "passed") == 0) return "in its report nothing passed";
+    if (const uint64_t n = count(counts.value("outcomes", json()), "waived"); n > 0)
+      return absl::StrCat("in its report ", n, " failures are waived");
+  }
   const auto library = Sha256OfFile(manifest.library);
   if (!library.ok()) return std::string(library.status().message());
   if (*library != TextAt(plugin, "library_sha256")) return "its library is another than the report's";
@@ -69,7 +82,7 @@ std::string WhyNot(const Manifest& manifest) {
 
 Certificate CheckCertificate(const Manifest& manifest) {
   Certificate certificate;
-  certificate.why_not = WhyNot(manifest);
+  certificate.why_not = WhyNot(manifest, &certificate.devices);
   certificate.certified = certificate.why_not.empty();
   return certificate;
 }

@@ -34,11 +34,12 @@ class CertificateTest : public ::testing::Test {
     library_ = dir_.Write("libacme.so", "not looked into");
     Report(R"("counts": {"passed": 7, "failed": 0, "skipped": 1}, "complete": true)");
   }
-  void Report(const std::string& rest) {
+  // `of_device`: what the device's part says where it is something else.
+  void Report(const std::string& rest, const std::string& of_device = "") {
     const std::string text =
         R"({"plugin": {"id": "acme", "library_sha256": ")" + Sha256("not looked into") +
-        R"("}, "level": "default", "profile": "all", "suite": "0.1.0", "date": "2027-01-31", "devices": [{"cases": [1, 2]}], )" +
-        rest + "}";
+        R"("}, "level": "default", "profile": "all", "suite": "0.1.0", "date": "2027-01-31", "devices": [{"name": "Acme One", "driver": "1.4", "cases": [1, 2], )" +
+        (of_device.empty() ? rest : of_device) + "}], " + rest + "}";
     dir_.Write("report.json", text);
     hash_ = Sha256(text);
   }
@@ -51,13 +52,20 @@ class CertificateTest : public ::testing::Test {
     EXPECT_TRUE(manifest.ok()) << manifest.status();
     const Certificate certificate = CheckCertificate(*manifest);
     EXPECT_EQ(certificate.certified, certificate.why_not.empty());
+    devices_ = certificate.devices;
     return certificate.why_not;
   }
   const TempDir dir_;
   std::string library_, hash_;
+  std::vector<Certificate::Device> devices_;
 };
 
-TEST_F(CertificateTest, AReportThatFitsCertifies) { EXPECT_EQ(WhyNot(), ""); }
+TEST_F(CertificateTest, AReportThatFitsCertifiesTheDevicesThatItIsOf) {
+  EXPECT_EQ(WhyNot(), "");
+  ASSERT_EQ(devices_.size(), 1u);
+  EXPECT_EQ(devices_[0].name, "Acme One");
+  EXPECT_EQ(devices_[0].driver, "1.4");
+}
 
 TEST_F(CertificateTest, AChangedReportDoesNot) {
   dir_.Write("report.json", "{}");
@@ -87,6 +95,11 @@ TEST_F(CertificateTest, FailuresAndPartsDoNot) {
   EXPECT_EQ(WhyNot(), "in its report nothing passed");
   Report(R"("counts": {"passed": 7, "failed": 0, "skipped": 1}, "complete": false)");
   EXPECT_EQ(WhyNot(), "its report is of a part of the cases only");
+  Report(R"("counts": {"passed": 7, "failed": 0, "skipped": 1}, "complete": true)",
+         R"("counts": {"passed": 7, "failed": 9})");
+  EXPECT_EQ(WhyNot(), "its report has 9 failures");
+  Report(R"("counts": {"passed": 7, "failed": 0, "outcomes": {"waived": 22}}, "complete": true)");
+  EXPECT_EQ(WhyNot(), "in its report 22 failures are waived");
   Report(R"("counts": [], "complete": true)");
   EXPECT_EQ(WhyNot(), "its report counts no failures");
 }

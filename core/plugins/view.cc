@@ -174,7 +174,7 @@ class ViewBuilder {
     raw.outputs = AddRefs(node.outputs);
     raw.attrs = AddAttributes(node.attributes);
     raw.group = BRAID_NONE;
-    raw.older = BRAID_NONE;
+    raw.older = 0;
     view_->nodes_.push_back(raw);
     if (node.older.empty()) return;
     const uint32_t index = Size(view_->nodes_) - 1;
@@ -194,7 +194,7 @@ class ViewBuilder {
     uint32_t form = 0;
     for (const auto& [node, end] : has_older_) {
       view_->nodes_[node].older = first + form;
-      for (; form < end; ++form) older_[form].older = form + 1 < end ? first + form + 1 : BRAID_NONE;
+      for (; form < end; ++form) older_[form].older = form + 1 < end ? first + form + 1 : 0;
     }
     view_->nodes_.insert(view_->nodes_.end(), older_.begin(), older_.end());
   }

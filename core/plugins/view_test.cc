@@ -102,12 +102,12 @@ TEST(GraphView, OlderFormsStandBehindTheNodes) {
   const auto view = GraphView::Whole(graph);
   EXPECT_EQ(view->node_count(), 3u);
   EXPECT_EQ(view->raw()->older_count, 3u);
-  EXPECT_EQ(NodeAt(*view, 0).older, BRAID_NONE);
+  EXPECT_EQ(NodeAt(*view, 0).older, 0u);
   EXPECT_EQ(NodeAt(*view, 1).older, 3u);
   EXPECT_EQ(NodeAt(*view, 3).older, 4u);
-  EXPECT_EQ(NodeAt(*view, 4).older, BRAID_NONE);
+  EXPECT_EQ(NodeAt(*view, 4).older, 0u);
   EXPECT_EQ(NodeAt(*view, 2).older, 5u);
-  EXPECT_EQ(NodeAt(*view, 5).older, BRAID_NONE);
+  EXPECT_EQ(NodeAt(*view, 5).older, 0u);
   const braid_node& form = NodeAt(*view, 3);
   EXPECT_EQ(Chars(*view, form.op), "Add");
   EXPECT_EQ(form.version, 6);

@@ -15,6 +15,13 @@
 namespace braid {
 namespace {
 
+// A device that said yes and compiled has no more to refuse: for the caller that is an error, not a model
+// that no device runs.
+absl::Status OfRun(absl::Status status) {
+  if (!absl::IsUnimplemented(status)) return status;
+  return absl::InternalError(absl::StrCat(status.message(), " (UNSUPPORTED, after a yes)"));
+}
+
 uint64_t BytesOf(ElementType type, int32_t rank, const int64_t* dims) {
   uint64_t n = 1;
   for (int32_t i = 0; i < rank; ++i)
@@ -163,7 +170,7 @@ braid_status Frame::Wait(const Fence& fence) {
 }
 
 absl::Status Frame::Failure(const char* doing, const Fence& fence) const {
-  return InFront(doing, fence.Result());
+  return OfRun(InFront(doing, fence.Result()));
 }
 
 absl::Status Frame::WaitAll() {
@@ -450,7 +457,7 @@ absl::Status Frame::RunSegment(const SegmentStep& step) {
     CancelScope scope(control_ != nullptr ? &control_->cancelled : nullptr);
     status = step.exec.Submit(submit, &fence);
   }
-  if (status != BRAID_OK) return dev.Error(status, step.title);
+  if (status != BRAID_OK) return OfRun(dev.Error(status, step.title));
   if (takes) {
     if (Wait(fence) != BRAID_OK) return Failure(step.title.c_str(), fence);
     for (const SegmentStep::Port& port : step.outputs)

@@ -38,29 +38,35 @@ nlohmann::json Plugins() {
   return nlohmann::json::parse(json);
 }
 
-// "certified (default, all, 0.1.0, 2027-01-31)", or why not, by plugin id.
-std::map<std::string, std::string> Certificates(const nlohmann::json& plugins) {
-  std::map<std::string, std::string> texts;
+// "certified (default, all, 0.1.0, 2027-01-31)", or why not. A certificate is of the devices that were
+// tested.
+std::string CertificateOf(const graph_device_info& device, const nlohmann::json& plugins) {
+  const std::string id = device.id;
   for (const auto& p : plugins["plugins"]) {
-    if (p["outcome"] != "loaded") continue;
+    if (p["outcome"] != "loaded" || p["id"] != id.substr(0, id.find(':'))) continue;
     const nlohmann::json& c = p["conformance"];
     const auto text = [&](const char* key) { return c[key].get<std::string>(); };
-    texts[p["id"].get<std::string>()] = c["certified"] == true
-                                            ? fmt::format("certified ({}, {}, {}, {})", text("level"),
-                                                          text("profile"), text("suite"), text("date"))
-                                            : "unverified: " + text("why_not");
+    if (c["certified"] != true) return "unverified: " + text("why_not");
+    std::string tested;
+    for (const auto& d : c["devices"]) {
+      if (d["name"] == device.name && d["driver"] == device.driver)
+        return fmt::format("certified ({}, {}, {}, {})", text("level"), text("profile"), text("suite"),
+                           text("date"));
+      tested += fmt::format("{}'{}', driver '{}'", tested.empty() ? "" : "; ", d["name"].get<std::string>(),
+                            d["driver"].get<std::string>());
+    }
+    return "unverified: tested was " + tested;
   }
-  return texts;
+  return "unverified: its plugin is not loaded";
 }
 
 int Devices(bool as_json) {
   std::vector<graph_device_info> infos(graph_devices(nullptr, 0), graph_device_info GRAPH_DEVICE_INFO_INIT);
   graph_devices(infos.data(), static_cast<uint32_t>(infos.size()));
   nlohmann::json json = nlohmann::json::array();
-  auto certificates = Certificates(Plugins());
+  const nlohmann::json plugins = Plugins();
   for (const graph_device_info& d : infos) {
-    const std::string id = d.id;
-    const std::string& certificate = certificates[id.substr(0, id.find(':'))];
+    const std::string certificate = CertificateOf(d, plugins);
     json.push_back({{"id", d.id},
                     {"kind", KindText(d.kind)},
                     {"name", d.name},
