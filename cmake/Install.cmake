@@ -44,6 +44,7 @@ foreach(folder IN ITEMS abi decisions how-to reference)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/${folder}" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/sdk/examples" DESTINATION ${CMAKE_INSTALL_DATADIR}/braid)
+install(FILES "${PROJECT_SOURCE_DIR}/docs/status.md" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES
   "${PROJECT_SOURCE_DIR}/tests/known/reference.txt"
   "${PROJECT_SOURCE_DIR}/tools/models/dump_cases.py"

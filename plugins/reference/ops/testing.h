@@ -95,7 +95,7 @@ class TestGraph {
     refs_.insert(refs_.end(), inputs.begin(), inputs.end());
     n.outputs = {static_cast<uint32_t>(refs_.size()), static_cast<uint32_t>(outputs.size())};
     refs_.insert(refs_.end(), outputs.begin(), outputs.end());
-    n.group = n.older = BRAID_NONE;
+    n.group = BRAID_NONE;
     std::vector<braid_attr> own;
     for (const Attr& a : attrs) own.push_back(Make(a));
     n.attrs = {static_cast<uint32_t>(attrs_.size()), static_cast<uint32_t>(own.size())};

@@ -96,7 +96,7 @@ void Graph::Node(const std::string& op, int32_t version, std::vector<uint32_t> i
   node.outputs = {static_cast<uint32_t>(refs_.size()), static_cast<uint32_t>(outputs.size())};
   refs_.insert(refs_.end(), outputs.begin(), outputs.end());
   node.attrs = {static_cast<uint32_t>(attrs_.size()), static_cast<uint32_t>(attributes.size())};
-  node.group = node.older = BRAID_NONE;
+  node.group = BRAID_NONE;
   for (const auto& [name, value] : attributes) {
     braid_attr attr{};
     attr.name = Chars(name);

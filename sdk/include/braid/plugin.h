@@ -118,8 +118,9 @@ typedef struct braid_node {
   braid_span attrs;            /* present ones; absent ones have the specification's default */
   uint32_t group;              /* nodes of one group must be placed together; BRAID_NONE if free */
   uint32_t older;              /* the same node in the words of an older version, where they differ (axes that became an input are an attribute there): its index
-                                  in nodes, node_count or more; BRAID_NONE if there is none. It has the outputs and the first inputs of this one, and may itself
-                                  have an older one. A plugin that knows no version in [min_version, version] may read that instead, here and in compile. */
+                                  in nodes, at least node_count; 0 if there is none. It has the outputs and the first inputs of this one, a version that is not the
+                                  newest, and may itself have an older one. A plugin that knows no version in [min_version, version] may read that instead, in
+                                  query and in compile. */
 } braid_node;
 
 /* Read-only, position-independent but for these pointers, topologically ordered. Valid for the call, unless said otherwise. */
@@ -160,7 +161,8 @@ typedef struct braid_verdict {
 } braid_verdict;
 
 enum { BRAID_GUESSED = 0, BRAID_MODELLED = 1, BRAID_MEASURED = 2 };
-/* Of one run of the set. bytes_moved: read and written. workspace: as workspace_size. resident: kept by the executable (weights). 0: not known. */
+/* Of one run of the set. bytes_moved: read and written. workspace: as workspace_size. resident: kept by the executable (weights). 0: not known, but for
+ * time_ns, which is more: a device that cannot tell it answers UNSUPPORTED. */
 typedef struct braid_cost { uint32_t size; int32_t confidence; uint64_t time_ns, energy_uj, bytes_moved, workspace, resident; } braid_cost;
 
 enum { BRAID_LINK_NATIVE = 0, BRAID_LINK_IMPORT = 1, BRAID_LINK_COPY = 2, BRAID_LINK_HOST = 3 };
@@ -226,7 +228,7 @@ typedef struct braid_binding {
   braid_buffer* buffer;           /* NULL for an output whose size is not known yet: see take_output */
   void* host;                     /* else, with BRAID_HOST_BINDINGS: host memory, valid until the fence, aligned to its elements (at most 8 bytes). For an input with BRAID_IO_HOST_VALUE: a
                                      copy of its bytes, in submit, output_dims and workspace_size, for the call only (buffer may be given too) */
-  uint64_t offset, bytes;         /* offset: a multiple of io_requirements.alignment. bytes: of an input just those of its shape, of an output perhaps more */
+  uint64_t offset, bytes;         /* offset: a multiple of io_requirements.alignment, to which the buffer was allocated too. bytes: of an input just those of its shape, of an output perhaps more */
   int32_t rank;                   /* -1 with dims NULL: an output whose shape is not known before the run */
   uint32_t reserved;
   const int64_t *dims, *strides;  /* dims may be NULL at rank 0. strides >= 0, in elements; NULL: dense, row-major; not NULL only with BRAID_IO_STRIDES */
@@ -252,11 +254,11 @@ typedef struct braid_transfer {
   braid_device* from_device;      /* COPY from another device of this plugin, where link says NATIVE; else NULL */
   void* host;                     /* WRITE reads it, READ writes it; valid until the fence */
   uint64_t to_offset, from_offset, bytes; /* any, 0 too: no alignment is kept */
-  uint32_t queue, flags, wait_count, reserved;
+  uint32_t queue, flags, wait_count, reserved; /* flags: BRAID_SUBMIT_* */
   braid_fence* const* waits;      /* as in submit */
 } braid_transfer;
 
-typedef struct braid_completion { uint32_t size; braid_status status; braid_str text; uint64_t start_ns, end_ns; /* host clock; 0 unless TIMED; text lives as the fence */ } braid_completion;
+typedef struct braid_completion { uint32_t size; braid_status status; braid_str text; uint64_t start_ns, end_ns; /* of braid_host.now: when the device worked, with BRAID_TIMESTAMPS as it measured it; 0 unless TIMED. text lives as the fence */ } braid_completion;
 /* memory_free 0: not known. */
 typedef struct braid_health { uint32_t size, reserved; uint64_t memory_free; } braid_health;
 
@@ -289,7 +291,7 @@ typedef struct braid_host {
    * runs inline. A task must not throw nor call set_error. */
   void (BRAID_CALL *parallel_for)(const struct braid_host*, uint64_t n, void (BRAID_CALL *task)(void*, uint64_t, uint32_t worker), void* arg);
   uint32_t (BRAID_CALL *concurrency)(const struct braid_host*); /* constant for a process, at least 1 */
-  /* A constant's bytes, mapped on first use, read-only. `token` NULL: valid for the host's current call. Else valid, beyond the graph,
+  /* A constant's bytes, mapped on first use, read-only. `token` NULL: valid until the host's call that it is asked in returns, on whatever thread. Else valid, beyond the graph,
    * until constant_release(*token). Hold the token to use weights in place; release it once they are prepared, so that the
    * host can drop its copy. The graph is the one of the current call, or a copy of it with the same host_data and value indices.
    * INVALID_ARGUMENT: no constant. IO_ERROR: its file cannot be read. */
@@ -330,7 +332,7 @@ typedef struct braid_device_fns {
   /* (optional) Whether load_blob would succeed, without doing it: OK, STALE_BLOB, or INVALID_ARGUMENT for bytes that no save_blob
    * wrote. Blobs come from files: nothing in one is trusted. [any] */
   braid_status (BRAID_CALL *check_blob)(braid_device*, const braid_graph*, const braid_compile_options*, braid_bytes);
-  /* (optional, with check_blob) As compile, from what save_blob wrote for a graph of this fingerprint. Statuses of check_blob and compile. [any] */
+  /* (optional, with check_blob) As compile, from what save_blob wrote for a graph of this fingerprint (not {0, 0}). Statuses of check_blob and compile. [any] */
   braid_status (BRAID_CALL *load_blob)(braid_device*, const braid_graph*, const braid_compile_options*, braid_bytes, braid_exec**);
   /* Device memory, contents undefined, 0 bytes allowed. The caller ends it by buffer_free. INVALID_ARGUMENT: alignment no power of two,
    * or more than max_buffer. UNSUPPORTED: flags or exports that the device does not have. [any] */
@@ -352,7 +354,7 @@ typedef struct braid_device_fns {
    * when all is ready. The caller ends it by fence.destroy. [any] */
   braid_status (BRAID_CALL *fence_create)(braid_device*, braid_fence**);
   braid_status (BRAID_CALL *health)(braid_device*, braid_health*); /* OK or DEVICE_LOST, within a millisecond or so. [any] */
-  void (BRAID_CALL *close)(braid_device*);                         /* [object] after all that it made is gone; called at the latest when the process exits */
+  void (BRAID_CALL *close)(braid_device*);                         /* [object] after all that it made is gone. Never called for a device that work is stuck on, or in a forked child */
 } braid_device_fns;
 
 typedef struct braid_exec_fns {
@@ -383,14 +385,14 @@ typedef struct braid_fence_fns {
   /* OK when done, PENDING if not after timeout_ns (0 polls, UINT64_MAX is for ever), else why the work failed. Once it has ended,
    * with whatever status, the device touches none of the run's memory any more, and the answer stays the same. [any] */
   braid_status (BRAID_CALL *wait)(braid_fence*, uint64_t timeout_ns);
-  /* Calls back once with the status, on this thread before it returns if already done. At most one call a fence, which may be destroyed before the callback has returned. [any], the callback is [callback] */
+  /* Calls back once with the status, on this thread before it returns if already done. At most one call a fence, which another thread may destroy once the callback has begun. [any], the callback is [callback] */
   void (BRAID_CALL *on_ready)(braid_fence*, void (BRAID_CALL *callback)(void*, braid_status), void* argument);
   /* PENDING, or OK and all about it; the text lives as the fence. [any] */
   braid_status (BRAID_CALL *completion)(braid_fence*, braid_completion*);
-  void (BRAID_CALL *cancel)(braid_fence*); /* (optional) a wish: it ends OK or CANCELLED, soon, and what waits for it ends CANCELLED with it. [any] */
+  void (BRAID_CALL *cancel)(braid_fence*); /* (optional) a wish: it ends OK or CANCELLED, soon, and what waits for it ends CANCELLED with it. Nothing to a fence of fence_create, which only signal ends. [any] */
   /* (optional, with fence_create) Ends a fence of fence_create, once, with OK or why what waits for it must fail. [any], from callbacks too */
   void (BRAID_CALL *signal)(braid_fence*, braid_status);
-  void (BRAID_CALL *destroy)(braid_fence*); /* [object] once done and called back, not from the callback; no work waits for it any more */
+  void (BRAID_CALL *destroy)(braid_fence*); /* [object] once done and, after on_ready, the callback has begun; not from the callback; no work waits for it any more */
 } braid_fence_fns;
 
 typedef struct braid_plugin {
@@ -411,7 +413,7 @@ typedef struct braid_plugin {
   const braid_fence_fns* fence;
   /* (optional) A struct of the extension, valid until shutdown; NULL: it does not have it. [any] */
   const void* (BRAID_CALL *get_extension)(const struct braid_plugin*, const char* id);
-  void (BRAID_CALL *shutdown)(const struct braid_plugin*); /* [object] once, last, at the latest when the process exits: every device is closed. Threads are joined. */
+  void (BRAID_CALL *shutdown)(const struct braid_plugin*); /* [object] at most once, last: every device is closed. Threads are joined. Not called where a device could not be closed: the process then just ends */
 } braid_plugin;
 
 /* The one exported symbol. Cheap; touches no device, starts no thread. May be called again by another host in the process: each

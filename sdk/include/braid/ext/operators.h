@@ -8,7 +8,9 @@
  * what it does not know). Where the declaration has a body, nodes that no device takes are replaced by it.
  *
  * An operator is known by domain, name and since_version. Of two plugins that declare the same one, the one found first counts.
- * A plugin in a process of its own (BRAID_ISOLATE) cannot declare operators. */
+ * A plugin in a process of its own (BRAID_ISOLATE) cannot declare operators.
+ *
+ * braid_formal, braid_constraint and braid_formal_attr, whose arrays have no stride, never change: more of them would be "braid.operators/2". */
 #ifndef BRAID_EXT_OPERATORS_H_
 #define BRAID_EXT_OPERATORS_H_
 

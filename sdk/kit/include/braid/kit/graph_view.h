@@ -85,7 +85,7 @@ class Node {
   int32_t min_version() const { return raw_->min_version; }
   // The same node in the words of an older version, where they differ.
   std::optional<Node> older() const {
-    if (graph_->older_count == 0 || raw_->older == BRAID_NONE) return std::nullopt;
+    if (graph_->older_count == 0 || raw_->older < graph_->node_count) return std::nullopt;
     Node form = *this;
     form.raw_ = BRAID_AT(braid_node, graph_->nodes, graph_->node_stride, raw_->older);
     return form;

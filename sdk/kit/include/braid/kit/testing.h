@@ -127,9 +127,10 @@ class Plugin {
     std::vector<braid_fence*> fences;
 
     const braid_plugin& table() const { return *plugin->table_; }
-    braid_buffer* Alloc(uint64_t bytes) {
+    braid_buffer* Alloc(uint64_t bytes, uint64_t alignment = 0) {
       braid_buffer_desc desc = BRAID_BUFFER_DESC_INIT;
       desc.bytes = bytes;
+      desc.alignment = alignment;
       braid_buffer* buffer = nullptr;
       plugin->Check(table().device->buffer_alloc(device, &desc, &buffer), "buffer_alloc");
       buffers.push_back(buffer);

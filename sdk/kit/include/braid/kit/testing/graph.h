@@ -126,7 +126,7 @@ class Graph : public Constants {
     n.min_version = min_version != 0 ? min_version : version;
     n.inputs = Append(refs_, inputs);
     n.outputs = Append(refs_, outputs);
-    n.group = n.older = BRAID_NONE;
+    n.group = BRAID_NONE;
     std::vector<braid_attr> own;
     for (const auto& [key, value] : attributes) own.push_back(Make(key, value));
     n.attrs = Append(attrs_, own);

@@ -126,6 +126,10 @@ class Host {
     cache_put_status_ = put;
   }
 
+  // Gives away the memory of each constant whose token is released, which nobody can touch any more: mappings
+  // of mmap, `keep`'s from then on. Without it they stay as they are until this host's end.
+  void GiveReleased(void (*keep)(void* data, uint64_t bytes)) { keep_ = keep; }
+
  private:
   static Host* Of(const braid_host* h) { return static_cast<Host*>(h->data); }
 
@@ -173,7 +177,10 @@ class Host {
     intact_ = intact_ && lent->second.intact();
     // Who reads on is stopped there. The addresses are not used again.
     mprotect(lent->second.data, lent->second.bytes, PROT_NONE);
-    given_back_.push_back(lent->second);
+    if (keep_ != nullptr)
+      keep_(lent->second.data, lent->second.bytes);
+    else
+      given_back_.push_back(lent->second);
     constants_.erase(lent);
   }
   braid_status Constant(const braid_graph* graph, uint32_t value, braid_bytes* out, void** token) {
@@ -233,6 +240,7 @@ class Host {
   bool intact_ = true;
   std::map<void*, Lent> constants_;  // by token
   std::vector<Lent> given_back_;
+  void (*keep_)(void*, uint64_t) = nullptr;
   uintptr_t last_token_ = 0;
   std::atomic<uint64_t> allocations_{0}, constant_calls_{0}, cache_calls_{0};
   std::atomic<uint64_t> fail_allocation_{kNone};
