@@ -7,6 +7,9 @@ Ends with `N passed, N failed, N skipped`.
 
 import json
 import pathlib
+import shlex
+import signal
+import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -199,6 +202,35 @@ def outlives_faults(braid: Command) -> None:
     assert {results[case][0] for case in others} == {"pass"}, results
 
 
+def leads_to_the_cause(braid: Command) -> None:
+    """What a vendor has of a contract case: how to run it alone, in a debugger, and what must hold."""
+    folder = braid.folder / "a folder"
+    plain(braid).rename(folder)
+    case = "abi/compile-graph-gone"
+    text = braid("conformance", "--plugin", folder, "--filter", case, "--in-process", "--verbose", "--out", "out")
+    assert f"pass {case}\n" in text and text.endswith("\n1 passed, 0 failed, 0 skipped\n"), text
+    report = json.loads((braid.folder / "out" / "report.json").read_text())
+    told = report["devices"][0]["cases"][0]
+    assert told["rules"] == ["ABI-041"] and "once compile has returned" in told["must_hold"], told
+    page = (braid.folder / "out" / "report.html").read_text()
+    data = json.loads(page.split('type="application/json">')[1].split("</script>")[0])
+    assert data["rerun"] == f"braid conformance --plugin '{folder}'" and "rerun" not in report, data["rerun"]
+    # A shell takes it.
+    command = data["rerun"].replace("braid", shlex.quote(str(braid.program)), 1) + f" --filter '{case}'"
+    answer = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    assert answer.returncode == 0 and b"1 passed, 0 failed" in answer.stdout, answer
+    braid.says("conformance", "repro", case, status=USAGE, words=[f"--plugin PATH --filter {case} -j 1", f"gdb --args braid conformance --plugin PATH --filter {case} --in-process"])
+    braid.says("conformance", "repro", "abi/nothing", status=USAGE, words=["'abi/nothing' is no case"])
+    braid.says("conformance", "--in-process", "-j", "2", status=USAGE, words=["--in-process", "--jobs"])
+    # A crash is told where it ends this process, too.
+    command_test.os.environ["BRAID_SIM"] = json.dumps({"devices": [{"faults": {"Relu": "segv"}}]})
+    try:
+        run = [str(braid.program), "conformance", "--device", "sim:0", "--filter", "ai.onnx/Relu-14/plain", "--in-process"]
+        assert subprocess.run(run, capture_output=True, timeout=120).returncode == -signal.SIGSEGV
+    finally:
+        del command_test.os.environ["BRAID_SIM"]
+
+
 def tells_what_is_wrong(braid: Command) -> None:
     for arguments, words in (
         (["--shard", "3/2"], ["'3/2' is no share"]),
@@ -229,6 +261,7 @@ command_test.TESTS = [
     certifies_only_the_whole,
     certifies,
     outlives_faults,
+    leads_to_the_cause,
     tells_what_is_wrong,
 ]
 

@@ -93,6 +93,21 @@ struct AttributeSetter {
     a->set_type(pb::AttributeProto::TENSOR);
     SetTensor(v, a->mutable_t());
   }
+  void operator()(const TypeValue& v) const {
+    a->set_type(pb::AttributeProto::TYPE_PROTO);
+    pb::TypeProto* type = a->mutable_tp();
+    if (v.is_sequence) type = type->mutable_sequence_type()->mutable_elem_type();
+    type->mutable_tensor_type()->set_elem_type(v.element);
+  }
+  void operator()(const Sparse& v) const {
+    a->set_type(pb::AttributeProto::SPARSE_TENSOR);
+    SetTensor(v.values, a->mutable_sparse_tensor()->mutable_values());
+    pb::TensorProto* indices = a->mutable_sparse_tensor()->mutable_indices();
+    indices->set_data_type(pb::TensorProto::INT64);
+    for (const int64_t extent : v.index_dims) indices->add_dims(extent);
+    for (const int64_t index : v.indices) indices->add_int64_data(index);
+    for (const int64_t extent : v.dims) a->mutable_sparse_tensor()->add_dims(extent);
+  }
   void operator()(const GraphText& v) const {
     a->set_type(pb::AttributeProto::GRAPH);
     pb::OnnxParser parser(v.text.c_str());

@@ -12,6 +12,9 @@
 //   ~inputs=plain      what says what to do (axes, shapes) is constant, data is given at run time
 //   ~inputs=runtime    all is given at run time
 //   ~inputs=constant   all but the first input is constant
+//   ~size=large        more than a million elements, or matrices beyond 256
+//   ~size=many         eight axes, or 33 inputs or outputs
+//   ~magnitude=large   numbers that no float16 holds
 //   ~dims=symbols      extents are symbols, and the graph runs with two sets of shapes
 //   ~fuzz=N            extents and data are drawn from N (run/fuzz.h)
 #ifndef BRAID_CONFORMANCE_CASE_CASE_H_

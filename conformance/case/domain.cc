@@ -145,7 +145,14 @@ Dims Domain::Shape(const std::string& name, const std::vector<Dims>& options) {
   return dims;
 }
 
+bool Domain::Is(const std::string& circumstance, const std::string& option) const {
+  heeded_.insert(circumstance + "=" + option);
+  const auto at = chosen_.find(circumstance);
+  return at != chosen_.end() && at->second == option;
+}
+
 Dims Domain::AnyShape(const std::string& name, int64_t least_rank) {
+  if (least_rank <= 1 && IsLarge()) return {kLarge};
   static const std::vector<Dims> kShapes = {{3, 4, 5},     {},
                                             {1},           {0},
                                             {33},          {2, 65},
@@ -183,7 +190,10 @@ void Domain::In(const Dims& dims, const Values& values) {
   std::string name;
   const int32_t t = NextType(&name);
   if (t == 0) throw Rejected{"input '" + name + "' of " + op_.Label() + " is no tensor here"};
-  inputs_.push_back({name, true, Draw(t, dims, values), false});
+  Values scaled = values;
+  if (values.kind == Values::kUniform || values.kind == Values::kSpread)
+    scaled.low *= scale_, scaled.high *= scale_;
+  inputs_.push_back({name, true, Draw(t, dims, scaled), false});
 }
 
 void Domain::In(Tensor tensor) {

@@ -25,6 +25,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,8 +71,21 @@ inline Values Words(std::vector<std::string> words = {"", "a", "b", "word", "two
 struct GraphText {
   std::string text;
 };
+// A type attribute: a tensor of that element type, or a sequence of such.
+struct TypeValue {
+  int32_t element = 0;
+  bool is_sequence = false;
+};
+// A sparse tensor of `dims`: its values, and their places, of `index_dims` as ONNX's SparseTensorProto has
+// them.
+struct Sparse {
+  Tensor values;
+  Dims index_dims;
+  std::vector<int64_t> indices;
+  Dims dims;
+};
 using AttributeValue = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
-                                    std::vector<std::string>, Tensor, GraphText>;
+                                    std::vector<std::string>, Tensor, GraphText, TypeValue, Sparse>;
 
 // Thrown by Domain::Reject: this combination of choices is no case.
 struct Rejected {
@@ -130,6 +144,18 @@ class Domain {
   // The shapes that find faults of devices' tails and strides: small ones of every rank, one and no elements,
   // and extents around powers of two. `rank` at least.
   Dims AnyShape(const std::string& name = "shape", int64_t least_rank = 0);
+  // Circumstances that a domain heeds where it can. ~size=large: kLarge elements in one axis, or products of
+  // matrices beyond 256; AnyShape and Broadcast heed it. ~size=many: many axes, or many inputs or outputs.
+  static constexpr int64_t kLarge = (1 << 20) + 7;
+  bool IsLarge() const { return Is("~size", "large"); }
+  bool IsMany() const { return Is("~size", "many"); }
+  // In a case of ~magnitude=large, what In draws evenly from here on is so much larger: by default beyond all
+  // that a float16 holds, in the middle of the computation too.
+  void Scales(double by = 131072) {
+    if (Is("~magnitude", "large")) scale_ = by;
+  }
+  // Whether it was asked for: "~size=large".
+  bool heeds(const std::string& circumstance) const { return heeded_.contains(circumstance); }
   // 0, ..., r-1, -1, ..., -r with the first as given (an axis of that rank, may be negative).
   static std::vector<int64_t> Axes(int64_t rank, int64_t first = -1);
   [[noreturn]] void Reject(const std::string& reason) const { throw Rejected{reason}; }
@@ -160,6 +186,8 @@ class Domain {
   void AttrGraph(const std::string& name, std::string text) {
     attributes_[name] = GraphText{std::move(text)};
   }
+  void AttrType(const std::string& name, TypeValue value) { attributes_[name] = value; }
+  void AttrSparse(const std::string& name, Sparse value) { attributes_[name] = std::move(value); }
   // Leaves the attribute out where `value` is `absent`: so that the default is tried too.
   void AttrIntOr(const std::string& name, int64_t value, int64_t absent) {
     if (value != absent) AttrInt(name, value);
@@ -184,6 +212,7 @@ class Domain {
 
  private:
   size_t Choose(const std::string& name, std::vector<std::string> options);
+  bool Is(const std::string& circumstance, const std::string& option) const;
   int32_t NextType(std::string* name);
 
   const OperatorVersion& op_;
@@ -192,6 +221,8 @@ class Domain {
   uint64_t seed_, drawn_ = 0;
   int run_;
   mutable bool grown_ = false;
+  mutable std::set<std::string> heeded_;
+  double scale_ = 1;
   std::vector<Choice> choices_;
   std::vector<Input> inputs_;
   std::map<std::string, AttributeValue> attributes_;

@@ -85,6 +85,10 @@ class Generator {
       }
     OtherKinds();
     Pairs();
+    if (op_.newest)
+      for (const auto& [circumstance, option] :
+           {std::pair("~size", "large"), {"~size", "many"}, {"~magnitude", "large"}})
+        Add(plain_, {{circumstance, option}}, Level::kDefault);
     return std::move(cases_);
   }
 
@@ -126,7 +130,8 @@ class Generator {
         AddChoice({choice.name, choice.options, 0}, chosen);
       }
       for (const auto& [name, option] : chosen)
-        if (!known.count(name)) return false;  // a choice that is not made here
+        if (!known.count(name) && !d.heeds(name + "=" + option))
+          return false;  // a choice that is not made here
       c.parts = PartsOf(d, types);
       if (chosen.count("~dims") || chosen.count("~inputs")) Build(c);
     } catch (const Rejected&) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "conformance/run/crash.h"
+
 namespace braid::conformance {
 namespace {
 
@@ -55,11 +57,19 @@ std::string Fence::Text() {
   return completion.text.ptr == nullptr ? "" : std::string(completion.text.ptr, completion.text.len);
 }
 
+Bench::Bench(const PluginUnderTest& subject) : subject_(subject) {
+  host.GiveReleased([](void* data, uint64_t bytes) {
+    RetireMemory(data, bytes, "a constant was used after its token was released");
+  });
+}
+
 Bench::~Bench() {
   // Only a case that failed comes here with a device.
   if (abandoned_) return;
   if (device_ != nullptr) dev().close(device_);
-  if (plugin_ != nullptr) plugin_->shutdown(plugin_);
+  if (plugin_ == nullptr) return;
+  const SlotMark mark("plugin.shutdown");
+  plugin_->shutdown(plugin_);
 }
 
 decltype(&braid_plugin_query) Bench::entry() {
@@ -74,8 +84,11 @@ decltype(&braid_plugin_query) Bench::entry() {
 const braid_plugin* Bench::plugin() {
   if (plugin_ != nullptr) return plugin_;
   const braid_plugin* made = nullptr;
-  Ok(entry()(BRAID_ABI, host.raw(), &made), "braid_plugin_query");
+  const auto query = entry();
+  Ok((SlotMark("braid_plugin_query"), query(BRAID_ABI, host.raw(), &made)), "braid_plugin_query");
   Check(made != nullptr, "ABI-022: braid_plugin_query gives OK and no plugin");
+  Check(made->device != nullptr && made->exec != nullptr && made->fence != nullptr, "a table is NULL");
+  slots_.emplace(*made->device, *made->exec, *made->fence);
   return plugin_ = made;
 }
 
@@ -86,7 +99,9 @@ braid_device* Bench::OpenAnother() {
   open.options = options.data();
   open.option_count = static_cast<uint32_t>(options.size());
   braid_device* made = nullptr;
-  Ok(plugin()->open(plugin(), subject_.device, &open, &made), "open");
+  plugin();
+  const auto status = (SlotMark("plugin.open"), plugin_->open(plugin_, subject_.device, &open, &made));
+  Ok(status, "open");
   Check(made != nullptr, "ABI-022: open gives OK and no device");
   return made;
 }
@@ -113,6 +128,7 @@ void Bench::Finish() {
   if (device_ != nullptr) dev().close(std::exchange(device_, nullptr));
   if (plugin_ != nullptr) {
     const braid_plugin* plugin = std::exchange(plugin_, nullptr);
+    const SlotMark mark("plugin.shutdown");
     plugin->shutdown(plugin);
   }
   const auto breaches = host.breaches();

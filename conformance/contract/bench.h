@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "conformance/contract/contract.h"
+#include "conformance/contract/slots.h"
 #include "conformance/contract/workload.h"
 
 namespace braid::conformance {
@@ -109,7 +110,7 @@ class Fence {
 
 class Bench {
  public:
-  explicit Bench(const PluginUnderTest& subject) : subject_(subject) {}
+  explicit Bench(const PluginUnderTest& subject);
   ~Bench();
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
@@ -124,9 +125,10 @@ class Bench {
   braid_device* device();
   const braid_device_info& info();  // of the device
   bool Has(uint32_t flag) { return (info().flags & flag) != 0; }
-  const braid_device_fns& dev() { return *plugin()->device; }
-  const braid_exec_fns& ex() { return *plugin()->exec; }
-  const braid_fence_fns& fn() { return *plugin()->fence; }
+  // Its tables; a crash tells in which of their slots it was.
+  const braid_device_fns& dev() { return plugin(), slots_->device; }
+  const braid_exec_fns& ex() { return plugin(), slots_->exec; }
+  const braid_fence_fns& fn() { return plugin(), slots_->fence; }
   braid_device* OpenAnother();  // closed by the caller
   // Closes the device and shuts the plugin down; throws Failure where something of the host's is left over.
   void Finish();
@@ -168,6 +170,7 @@ class Bench {
   const PluginUnderTest& subject_;
   decltype(&braid_plugin_query) entry_ = nullptr;
   const braid_plugin* plugin_ = nullptr;
+  std::optional<NamedSlots> slots_;
   braid_device* device_ = nullptr;
   std::optional<braid_device_info> info_;
   std::optional<Kind> elementwise_;
@@ -219,6 +222,7 @@ class Run {
   void Poison(Place& place, uint8_t byte, const std::vector<uint8_t>* content);
   void CheckCanaries(Place& place, const std::string& what, const std::vector<uint8_t>* content);
   std::vector<uint8_t> Content(Place& place);
+  std::vector<uint8_t> ReadStrings(const Buffer& buffer, const std::vector<int64_t>& dims);
 
   Bench& b_;
   const Workload& w_;

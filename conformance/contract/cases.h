@@ -32,6 +32,11 @@ std::vector<ContractCase> DeterminismCases();  // same inputs, same bits
 
 // What query accepts of an operator's plain case, compile compiles and submit runs.
 void HonestyOf(Bench& b, const OperatorVersion& op);
+// The same of its case whose extents are symbols: one executable, runs with two shapes.
+void DynamicHonestyOf(Bench& b, const OperatorVersion& op);
+// Of executables of one graph with constants, whose memory is gone: each lives for itself, and runs of one
+// that are pending together do not disturb each other.
+void RunsHonestyOf(Bench& b, const OperatorVersion& op);
 
 }  // namespace braid::conformance
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "conformance/contract/cases.h"
-#include "conformance/contract/host_memory.h"
+#include "conformance/contract/lent_graph.h"
+#include "conformance/contract/threads.h"
 
 namespace braid::conformance {
 namespace {
@@ -116,25 +115,11 @@ void GraphGone(Bench& b) {
   // The graph and all that it points to cannot be touched once compile has returned, by the run or by another
   // compile.
   const Workload w = b.Plain();
-  std::vector<std::unique_ptr<HostMemory>> parts;
+  std::vector<std::unique_ptr<LentGraph>> graphs;
   const auto compile = [&] {
-    const auto lend = [&](const void* from, size_t bytes) -> void* {
-      parts.push_back(std::make_unique<HostMemory>(std::max<size_t>(bytes, 1), true));
-      if (bytes > 0) std::memcpy(parts.back()->data(), from, bytes);
-      return parts.back()->data();
-    };
-    const braid_graph& g = *w.view;
-    auto& copy = *static_cast<braid_graph*>(lend(&g, sizeof g));
-    copy.nodes = lend(g.nodes, size_t{g.node_stride} * (g.node_count + g.older_count));
-    copy.values = lend(g.values, size_t{g.value_stride} * g.value_count);
-    if (g.attr_count > 0) copy.attrs = lend(g.attrs, size_t{g.attr_stride} * g.attr_count);
-    copy.dims = lend(g.dims, size_t{g.dim_stride} * g.dim_count);
-    copy.refs = static_cast<const uint32_t*>(lend(g.refs, 4 * size_t{g.ref_count}));
-    copy.inputs = static_cast<const uint32_t*>(lend(g.inputs, 4 * size_t{g.input_count}));
-    copy.outputs = static_cast<const uint32_t*>(lend(g.outputs, 4 * size_t{g.output_count}));
-    copy.chars = static_cast<const char*>(lend(g.chars, g.char_count));
-    Exec exec = b.Compile(copy);
-    for (const auto& part : parts) part->Forbid();
+    graphs.push_back(std::make_unique<LentGraph>(*w.view));
+    Exec exec = b.Compile(graphs.back()->view());
+    graphs.back()->Forbid();
     return exec;
   };
   const Exec first = compile(), second = compile();
@@ -200,23 +185,6 @@ void EveryQueue(Bench& b) {
     }
     Check(back == data, "ABI-052: a transfer on queue {} moves other bytes", queue);
   }
-}
-
-// Runs `body(i)` on `n` threads at once; the first that throws is thrown on.
-template <class Body>
-void OnThreads(int n, const Body& body) {
-  std::vector<std::string> failed(static_cast<size_t>(n));
-  std::vector<std::thread> threads;
-  for (int i = 0; i < n; ++i)
-    threads.emplace_back([&, i] {
-      try {
-        body(i);
-      } catch (const std::exception& e) {
-        failed[static_cast<size_t>(i)] = e.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  for (const std::string& text : failed) Check(text.empty(), "{}", text);
 }
 
 // Inputs of its own for each thread where they can be made, so that runs that disturb each other show.
@@ -290,6 +258,40 @@ void AnyOrder(Bench& b) {
   }
 }
 
+// One executable of each kind that the device takes without knowing its shape, run with several.
+void UnknownShape(Bench& b, int32_t rank, const std::vector<std::vector<int64_t>>& shapes) {
+  std::string refusal;
+  bool taken = false;
+  for (const Kind& kind : Kinds()) {
+    const Workload unknown = UnknownElementwise(kind, rank);
+    const braid_verdict verdict = b.Query(*unknown.view)[0];
+    if (verdict.code >= BRAID_NO_OP) {
+      if (refusal.empty())
+        refusal = fmt::format("query says no to {} ({}): {}", unknown.name, verdict.code, verdict.detail);
+      continue;
+    }
+    taken = true;
+    try {
+      const Exec exec = b.Compile(*unknown.view);
+      for (const auto& dims : shapes)
+        for (const bool alike : {true, false}) {
+          if (!alike && kind.operands == 1) continue;
+          const Workload w =
+              WithGraphOf(unknown, alike ? Elementwise(kind, dims) : ElementwiseWithOne(kind, dims));
+          Run run(b, w, exec);
+          run.Go();
+          run.ExpectRight();
+        }
+    } catch (const Failure& e) {
+      throw Failure(fmt::format("a yes to {}: {}", unknown.name, e.what()));
+    }
+  }
+  if (!taken) throw NotThere(refusal);
+}
+
+void UnknownExtents(Bench& b) { UnknownShape(b, 2, {{2, 3}, {5, 1}, {33, 65}, {1, 1}, {0, 3}, {2, 3}}); }
+void UnknownRank(Bench& b) { UnknownShape(b, -1, {{2, 3}, {7}, {}, {2, 1, 3, 2}, {0}, {33, 65}}); }
+
 void FencesFirst(Bench& b) {
   // Fences go before the executable, the buffers before or after it.
   const Workload w = b.Plain();
@@ -329,6 +331,11 @@ std::vector<ContractCase> CompileCases() {
        "executables of one graph are destroyed in any order, the others still run", AnyOrder},
       {"abi/exec-destroyed-first", "ABI-041", "an executable goes before the buffers of its runs",
        FencesFirst},
+      {"abi/exec-unknown-extents", "ABI-028, ABI-040, ABI-025, ABI-038",
+       "elementwise operators with unknown extents that query takes run with any, also with broadcasting",
+       UnknownExtents},
+      {"abi/exec-unknown-rank", "ABI-028, ABI-040, ABI-025, ABI-038",
+       "elementwise operators of unknown rank that query takes run with any", UnknownRank},
   };
 }
 

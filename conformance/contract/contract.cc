@@ -6,12 +6,27 @@
 #include <new>
 
 #include "conformance/contract/cases.h"
+#include "conformance/run/crash.h"
 
 namespace braid::conformance {
 namespace {
 
-constexpr const char* kHonesty = "abi/honest";
-constexpr const char* kHonestyRules = "ABI-028, ABI-040, ABI-025, ABI-026, ABI-027, ABI-037, ABI-024";
+// Cases of which there is one an operator.
+constexpr struct {
+  const char *id, *rules, *doc;
+  void (*run)(Bench&, const OperatorVersion&);
+} kOfOperators[] = {
+    {"abi/honest", "ABI-028, ABI-040, ABI-025, ABI-026, ABI-027, ABI-037, ABI-024",
+     "an operator's plain case that query takes compiles and runs, alone and beside an equal node",
+     HonestyOf},
+    {"abi/honest-dynamic", "ABI-028, ABI-040, ABI-025, ABI-026, ABI-027, ABI-037, ABI-024, ABI-038",
+     "an operator's case with unknown extents that query takes: one executable is right with two shapes",
+     DynamicHonestyOf},
+    {"abi/honest-runs", "ABI-041, ABI-028, ABI-037, ABI-024, ABI-038",
+     "an operator's case with constants: its graph is gone, another executable of it is destroyed, runs are "
+     "pending together, two threads submit; each run is right",
+     RunsHonestyOf},
+};
 
 const std::vector<ContractCase>& Table() {
   static const auto* all = [] {
@@ -37,6 +52,7 @@ Result RunCase(const PluginUnderTest& subject, const std::function<void(Bench&)>
     result.outcome = outcome;
     result.text = text;
   };
+  const CrashWatch watch;
   try {
     Bench bench(subject);
     body(bench);
@@ -59,9 +75,8 @@ std::vector<ContractEntry> ContractEntries() {
   std::vector<ContractEntry> entries;
   for (const ContractCase& c : Table())
     entries.push_back({c.id, KindOf(c.id), GroupOf(c.id), c.rules, c.doc});
-  entries.push_back(
-      {std::string(kHonesty) + "/OPERATOR", "abi", "honest", kHonestyRules,
-       "an operator's plain case that query takes compiles and runs, alone and beside an equal node"});
+  for (const auto& c : kOfOperators)
+    entries.push_back({std::string(c.id) + "/OPERATOR", KindOf(c.id), GroupOf(c.id), c.rules, c.doc});
   return entries;
 }
 
@@ -73,8 +88,9 @@ std::vector<Job> ContractJobs(const PluginUnderTest& subject) {
         {id, KindOf(id), GroupOf(id), [own, body = std::move(body)] { return RunCase(*own, body); }});
   };
   for (const ContractCase& c : Table()) add(c.id, c.run);
-  for (const OperatorVersion* op : OperatorsOf(subject.operators))
-    add(std::string(kHonesty) + "/" + op->Label(), [op](Bench& b) { HonestyOf(b, *op); });
+  for (const auto& c : kOfOperators)
+    for (const OperatorVersion* op : OperatorsOf(subject.operators))
+      add(std::string(c.id) + "/" + op->Label(), [run = c.run, op](Bench& b) { run(b, *op); });
   return jobs;
 }
 

@@ -33,7 +33,8 @@ struct ContractEntry {
   std::string rules;  // of docs/abi/rules.md that it checks, "ABI-019, ABI-020"
   std::string doc;    // what must hold
 };
-// The table of the cases, in the order in which they run; abi/honest/OPERATOR stands for one an operator.
+// The table of the cases, in the order in which they run; those that end in /OPERATOR stand for one an
+// operator.
 std::vector<ContractEntry> ContractEntries();
 // docs/reference/conformance-contract.md.
 std::string ContractPage();

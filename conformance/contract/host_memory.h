@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <new>
 
+#include "conformance/run/crash.h"
+
 namespace braid::conformance {
 
-// Memory between two pages that nobody can touch: who reads or writes beyond it is stopped by SIGSEGV. It
-// begins right behind the first of them or ends right before the second.
+// Memory between two pages that nobody can touch: who reads or writes beyond it is stopped by SIGSEGV, and so
+// is who does afterwards. It begins right behind the first of them or ends right before the second.
 class HostMemory {
  public:
   HostMemory(uint64_t bytes, bool at_start) {
@@ -26,18 +28,25 @@ class HostMemory {
       throw std::bad_alloc();
     }
     data_ = all_ + page + (at_start ? 0 : room - bytes);
+    NoteMemory(all_, page, "memory that the host lent was used before its beginning");
+    NoteMemory(all_ + page + room, page, "memory that the host lent was used beyond its end");
   }
-  ~HostMemory() { munmap(all_, total_); }
+  ~HostMemory() { RetireMemory(all_, total_, gone_); }
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
   uint8_t* data() const { return data_; }
-  // From now on nobody can touch it.
-  void Forbid() { mprotect(all_, total_, PROT_NONE); }
+  // From now on nobody can touch it; `what` did who does.
+  void Forbid(const char* what = "a graph was used after the call that it was lent for had ended") {
+    mprotect(all_, total_, PROT_NONE);
+    NoteMemory(all_, total_, what);
+    gone_ = what;
+  }
 
  private:
   uint8_t* all_ = nullptr;
   uint8_t* data_ = nullptr;
   uint64_t total_ = 0;
+  const char* gone_ = "memory that the host lent was used after the work that it was lent for had ended";
 };
 
 }  // namespace braid::conformance

@@ -127,7 +127,7 @@ Run::Place Run::NewPlace(uint64_t bytes, uint64_t alignment, bool output) {
   }
   place.offset = RoundUp(64, alignment) + options_.skip * alignment;
   place.total = place.offset + bytes + kBehind;
-  place.buffer.emplace(b_.Alloc(place.total));
+  place.buffer.emplace(b_.Alloc(place.total, std::max(alignment, b_.info().alignment)));
   return place;
 }
 
@@ -186,6 +186,21 @@ std::vector<uint8_t> Run::Content(Place& place) {
   return b_.Read(*place.buffer, place.offset, place.bytes);
 }
 
+// Pairs of offset and length, and the characters, as far as the pairs reach.
+std::vector<uint8_t> Run::ReadStrings(const Buffer& buffer, const std::vector<int64_t>& dims) {
+  uint64_t bytes = 16;
+  for (const int64_t d : dims) bytes *= static_cast<uint64_t>(d);
+  const std::vector<uint8_t> pairs = b_.Read(buffer, 0, bytes);
+  for (size_t at = 0; at < pairs.size(); at += 16) {
+    uint64_t pair[2];
+    std::memcpy(pair, pairs.data() + at, sizeof pair);
+    constexpr uint64_t kMost = uint64_t{1} << 30;
+    Check(pair[0] < kMost && pair[1] < kMost, "a string of {} bytes is told to lie at {}", pair[1], pair[0]);
+    bytes = std::max(bytes, pair[0] + pair[1]);
+  }
+  return b_.Read(buffer, 0, bytes);
+}
+
 void Run::CheckCanaries(Place& place, const std::string& what, const std::vector<uint8_t>* content) {
   if (!place.bound) return;
   std::vector<uint8_t> all = place.host != nullptr ? Content(place) : b_.Read(*place.buffer, 0, place.total);
@@ -228,7 +243,8 @@ void Run::Collect(braid_fence* fence) {
         Check(dims[d] >= 0 && (v.rank() < 0 || v.dim(d).value < 0 || v.dim(d).value == dims[d]),
               "ABI-025: take_output tells extent {} on axis {}, which the graph cannot have", dims[d], d);
       out.dims.assign(dims, dims + rank);
-      if (v.type() != kString) out.bytes = b_.Read(buffer, 0, kit::testing::BytesOf(v.type(), out.dims));
+      out.bytes = v.type() == kString ? ReadStrings(buffer, out.dims)
+                                      : b_.Read(buffer, 0, kit::testing::BytesOf(v.type(), out.dims));
     }
     outputs_.push_back(std::move(out));
   }

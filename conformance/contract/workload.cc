@@ -74,11 +74,11 @@ size_t Count(const Dims& dims) {
   return n;
 }
 
-// Values differ from their neighbours and from those a row away.
+// Values differ from their neighbours and from those a row away. None is 0, which Neg makes -0.
 std::vector<int> First(const Dims& dims, int seed) {
   std::vector<int> values(Count(dims));
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<int>((i * 3 + i / 5 + static_cast<size_t>(seed)) % 8);
+    values[i] = 1 + static_cast<int>((i * 3 + i / 5 + static_cast<size_t>(seed)) % 8);
   return values;
 }
 std::vector<int> Second(const Kind& kind, const Dims& dims) {
@@ -89,7 +89,7 @@ std::vector<int> Second(const Kind& kind, const Dims& dims) {
   return values;
 }
 std::vector<int> Applied(const Kind& kind, std::vector<int> x, const std::vector<int>& y) {
-  for (size_t i = 0; i < x.size(); ++i) x[i] = kind.apply(x[i], y.empty() ? 0 : y[i]);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = kind.apply(x[i], y.empty() ? 0 : y[i % y.size()]);
   return x;
 }
 
@@ -176,50 +176,83 @@ std::shared_ptr<const Graph> Doubled(const Graph& from) {
   return graph;
 }
 
-Workload FromCase(const OperatorVersion& op, bool twice) {
-  BuiltCase built;
+// `apart` draws other data of the same shapes.
+std::shared_ptr<BuiltCase> BuiltOf(const OperatorVersion& op, const Choices& choices,
+                                   const std::string& apart = "") {
   try {
-    Case plain;
-    plain.op = &op;
-    plain.types = PlainTypes(op);
-    plain.id = IdOf(op, plain.types, {});
-    built = Build(plain);
+    Case c;
+    c.op = &op;
+    c.types = PlainTypes(op);
+    c.choices = choices;
+    c.id = IdOf(op, c.types, choices) + apart;
+    return std::make_shared<BuiltCase>(Build(c));
   } catch (const Rejected& e) {
     throw std::runtime_error(e.reason);
   }
-  const std::shared_ptr<const Model> model = Take(LoadModelMemory(
+}
+
+std::shared_ptr<const Model> ModelOf(const BuiltCase& built) {
+  return Take(LoadModelMemory(
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(built.model.data()), built.model.size())));
-  const auto input = [&](const std::string& name) -> const Tensor& {
-    for (const NamedValue& v : built.runs[0])
-      if (v.name == name && v.value.kind == GRAPH_TENSOR) return v.value.tensor;
-    throw std::runtime_error("its input '" + name + "' is no tensor");
-  };
+}
+
+const Tensor& InputOf(const std::vector<NamedValue>& run, const std::string& name) {
+  for (const NamedValue& v : run)
+    if (v.name == name && v.value.kind == GRAPH_TENSOR) return v.value.tensor;
+  throw std::runtime_error("its input '" + name + "' is no tensor");
+}
+
+std::shared_ptr<const Graph> Specialised(const Model& model, const BuiltCase& built) {
   std::vector<InputShape> shapes;
-  for (const ValueId v : model->graph().inputs)
-    shapes.push_back({true, input(model->graph().values[v].name).dims()});
-  auto own = std::make_shared<FromCore>();
-  own->graph = Take(model->Specialise(shapes));
-  if (own->graph->nodes.empty()) throw std::runtime_error("nothing of it is left for a device");
-  for (const braid::Node& node : own->graph->nodes)
+  for (const ValueId v : model.graph().inputs)
+    shapes.push_back({true, InputOf(built.runs[0], model.graph().values[v].name).dims()});
+  return Take(model.Specialise(shapes));
+}
+
+// One for each of the case's runs.
+std::vector<Workload> WorkloadsOf(const OperatorVersion& op, std::shared_ptr<const Graph> graph,
+                                  const std::shared_ptr<const BuiltCase>& built) {
+  if (graph->nodes.empty()) throw std::runtime_error("nothing of it is left for a device");
+  for (const braid::Node& node : graph->nodes)
     if (node.is_host) throw std::runtime_error("core runs it itself");
-  if (twice) own->graph = Doubled(*own->graph);
+  auto own = std::make_shared<FromCore>();
+  own->graph = std::move(graph);
   std::vector<NodeId> nodes(own->graph->nodes.size());
   for (NodeId n = 0; n < nodes.size(); ++n) nodes[n] = n;
   own->view = GraphView::Segment(*own->graph, nodes, own->graph->outputs, {.fingerprint = true});
   own->provider.view = own->view.get();
   own->raw = *own->view->raw();
   own->raw.host_data = static_cast<kit::testing::Constants*>(&own->provider);
-  Workload w;
-  w.name = op.Label();
-  w.view = &own->raw;
-  for (const uint32_t v : own->view->inputs()) {
-    const Tensor& tensor = input(own->graph->values[own->view->value_of(v)].name);
-    Array a{tensor.type(), tensor.dims(), std::vector<uint8_t>(tensor.WireBytes())};
-    tensor.ToWire(a.bytes.data());
-    w.inputs.push_back(std::move(a));
+  std::vector<Workload> all;
+  for (size_t run = 0; run < built->runs.size(); ++run) {
+    Workload w;
+    w.name = op.Label();
+    w.view = &own->raw;
+    for (const uint32_t v : own->view->inputs()) {
+      const Tensor& tensor = InputOf(built->runs[run], own->graph->values[own->view->value_of(v)].name);
+      Array a{tensor.type(), tensor.dims(), std::vector<uint8_t>(tensor.WireBytes())};
+      tensor.ToWire(a.bytes.data());
+      w.inputs.push_back(std::move(a));
+    }
+    w.owner = own;
+    w.built = built;
+    w.run = run;
+    all.push_back(std::move(w));
   }
-  w.owner = std::move(own);
-  return w;
+  return all;
+}
+
+Workload FromCase(const OperatorVersion& op, bool twice) {
+  const auto built = BuiltOf(op, {});
+  std::shared_ptr<const Graph> graph = Specialised(*ModelOf(*built), *built);
+  return WorkloadsOf(op, twice ? Doubled(*graph) : graph, built)[0];
+}
+
+bool SameForm(const std::vector<NamedValue>& a, const std::vector<NamedValue>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedValue& x, const NamedValue& y) {
+    return x.name == y.name && x.value.kind == GRAPH_TENSOR && y.value.kind == GRAPH_TENSOR &&
+           x.value.tensor.type() == y.value.tensor.type() && x.value.tensor.dims() == y.value.tensor.dims();
+  });
 }
 
 }  // namespace
@@ -247,15 +280,16 @@ std::vector<Kind> Kinds() {
 
 namespace {
 
-Workload OneNode(const Kind& kind, const Dims& dims, int seed, bool of_the_future) {
+Workload OneNode(const Kind& kind, const Dims& dims, int seed, bool of_the_future, const Dims& second_dims) {
   auto hand = std::make_shared<Hand>();
   std::vector<uint32_t> operands;
   std::vector<Array> inputs;
   const std::vector<int> x = First(dims, seed),
-                         y = kind.operands > 1 ? Second(kind, dims) : std::vector<int>();
+                         y = kind.operands > 1 ? Second(kind, second_dims) : std::vector<int>();
   for (int i = 0; i < kind.operands; ++i) {
-    operands.push_back(hand->graph.Input(kind.type, dims));
-    inputs.push_back(Encoded(kind.type, dims, i == 0 ? x : y));
+    const Dims& own = i == 0 ? dims : second_dims;
+    operands.push_back(hand->graph.Input(kind.type, own));
+    inputs.push_back(Encoded(kind.type, own, i == 0 ? x : y));
   }
   const uint32_t output = hand->graph.Output(kind.type, dims);
   if (of_the_future) {
@@ -271,10 +305,33 @@ Workload OneNode(const Kind& kind, const Dims& dims, int seed, bool of_the_futur
 }  // namespace
 
 Workload Elementwise(const Kind& kind, const Dims& dims, int seed) {
-  return OneNode(kind, dims, seed, false);
+  return OneNode(kind, dims, seed, false, dims);
 }
 
-Workload OlderElementwise(const Kind& kind, const Dims& dims) { return OneNode(kind, dims, 0, true); }
+Workload OlderElementwise(const Kind& kind, const Dims& dims) { return OneNode(kind, dims, 0, true, dims); }
+
+Workload ElementwiseWithOne(const Kind& kind, const Dims& dims) {
+  return OneNode(kind, dims, 0, false, Dims(dims.size(), 1));
+}
+
+Workload UnknownElementwise(const Kind& kind, int32_t rank) {
+  auto hand = std::make_shared<Hand>();
+  const Dims dims(static_cast<size_t>(std::max(rank, 0)), -1);
+  const auto value = [&](uint32_t flags) { return hand->graph.Value("", kind.type, dims, flags, rank >= 0); };
+  std::vector<uint32_t> operands;
+  for (int i = 0; i < kind.operands; ++i) operands.push_back(value(BRAID_VALUE_INPUT));
+  AddNode(*hand, kind, operands, value(BRAID_VALUE_OUTPUT));
+  return Finished(std::move(hand),
+                  std::string(kind.op) + " of " + ElementTypeText(kind.type) + "s of unknown " +
+                      (rank < 0 ? "rank" : "extents"),
+                  {}, {});
+}
+
+Workload WithGraphOf(const Workload& graph, Workload data) {
+  data.owner = graph.owner;
+  data.view = graph.view;
+  return data;
+}
 
 Workload Chain(const Kind& kind, const Dims& dims, uint32_t nodes) {
   auto hand = std::make_shared<Hand>();
@@ -325,6 +382,23 @@ Workload Twins(const Kind& kind, const Dims& dims) {
 
 Workload PlainCase(const OperatorVersion& op) { return FromCase(op, false); }
 Workload PlainCaseTwice(const OperatorVersion& op) { return FromCase(op, true); }
+
+std::vector<Workload> SymbolicCase(const OperatorVersion& op) {
+  const auto built = BuiltOf(op, {{"~dims", "symbols"}});
+  const auto model = ModelOf(*built);
+  return WorkloadsOf(op, {model, &model->graph()}, built);
+}
+
+std::vector<Workload> CaseOfSets(const OperatorVersion& op, bool constants, int sets) {
+  const Choices choices = constants ? Choices{{"~inputs", "constant"}} : Choices{};
+  const auto built = BuiltOf(op, choices);
+  for (int i = 1; i < sets; ++i) {
+    // Where a domain makes other shapes of other data, the same again.
+    const auto other = BuiltOf(op, choices, "#" + std::to_string(i));
+    built->runs.push_back(SameForm(other->runs[0], built->runs[0]) ? other->runs[0] : built->runs[0]);
+  }
+  return WorkloadsOf(op, Specialised(*ModelOf(*built), *built), built);
+}
 
 std::vector<const OperatorVersion*> OperatorsOf(const std::vector<std::string>& labels) {
   std::vector<const OperatorVersion*> ops;

@@ -15,12 +15,17 @@
 
 namespace braid::conformance {
 
+struct BuiltCase;
+
 struct Workload {
   std::string name;
   std::shared_ptr<void> owner;               // of the view
   const braid_graph* view = nullptr;         // its host_data is a kit::testing::Constants
   std::vector<kit::testing::Array> inputs;   // in the order of the view's
   std::vector<kit::testing::Array> outputs;  // what must come out; empty: not known
+  // Of an operator's case: what the oracle is asked.
+  std::shared_ptr<const BuiltCase> built;
+  size_t run = 0;
 };
 
 // An elementwise operator in one type, whose results on small integers are exact in every type.
@@ -38,6 +43,13 @@ std::vector<Kind> Kinds();
 Workload Elementwise(const Kind& kind, const std::vector<int64_t>& dims, int seed = 0);
 // Likewise, with a version from the future for the node and today's for its older form.
 Workload OlderElementwise(const Kind& kind, const std::vector<int64_t>& dims);
+// Likewise, with a second operand of one element. Only of binary operators.
+Workload ElementwiseWithOne(const Kind& kind, const std::vector<int64_t>& dims);
+// One node of which the extents are unknown, each for itself, with rank -1 the rank too. It has no inputs:
+// those are of WithGraphOf.
+Workload UnknownElementwise(const Kind& kind, int32_t rank);
+// Inputs and outputs of `data` for the graph of `graph`.
+Workload WithGraphOf(const Workload& graph, Workload data);
 // Up to so many nodes the results of a chain are exact, and told.
 inline constexpr uint32_t kExactChain = 8;
 // `nodes` of them, one after the other. A binary operator's second operand is the graph's second input.
@@ -52,6 +64,11 @@ Workload Twins(const Kind& kind, const std::vector<int64_t>& dims);
 Workload PlainCase(const OperatorVersion& op);
 // The same with each node twice, the second one's outputs beside the first one's.
 Workload PlainCaseTwice(const OperatorVersion& op);
+// Workloads of one graph. Of an operator's case with symbols: not specialised, so that its extents are
+// unknown, with inputs of two shapes. Throws as PlainCase.
+std::vector<Workload> SymbolicCase(const OperatorVersion& op);
+// Of its plain case, or with weights and all but the first input constant: with `sets` sets of inputs.
+std::vector<Workload> CaseOfSets(const OperatorVersion& op, bool constants, int sets);
 // The operators of that label, or, without labels, the newest version of each.
 std::vector<const OperatorVersion*> OperatorsOf(const std::vector<std::string>& labels);
 

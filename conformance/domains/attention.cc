@@ -80,8 +80,15 @@ void Attention(Domain& d) {
   if (d.version() >= 24) masks.push_back("short");
   const std::string mask = d.Pick("attn_mask", masks);
   const int32_t mask_type = d.type("U");
-  // Other types are in the schema, but have no meaning.
-  if (mask_type != reference::kBool && mask_type != d.type("T1")) d.Reject("a mask of another type");
+  // Whole numbers are added like others from 25 on, where the specification's function casts the mask. What
+  // they are where keys are hidden, which needs an infinity, it does not tell.
+  const bool whole = d.is_integer("U");
+  if (whole &&
+      (d.version() < 25 || mask == "short" || cache == "external" || d.attributes().contains("is_causal") ||
+       d.attributes().contains("left_window_size") || d.attributes().contains("right_window_size")))
+    d.Reject("a mask of whole numbers hides nothing");
+  if (!whole && mask_type != reference::kBool && mask_type != d.type("T1"))
+    d.Reject("a mask of another type");
   const int64_t columns = mask == "short" ? std::max<int64_t>(total - 2, 1) : total;
 
   d.In(shape(s.heads, s.queries, s.size), Spread(2));
@@ -96,9 +103,10 @@ void Attention(Domain& d) {
     if (mask == "samples") dims = {s.batch, 1, 1, columns};
     if (mask == "row") dims = {columns};
     if (mask == "ones") dims = {1, 1, 1, columns};
-    const bool hides = mask_type != reference::kBool && d.Flag("mask_hides");
+    const bool hides = mask_type != reference::kBool && !whole && d.Flag("mask_hides");
     constexpr double kHidden = -std::numeric_limits<double>::infinity();
     d.In(dims, mask_type == reference::kBool ? Given({1, 0, 1, 1, 0, 1, 1})
+               : whole                       ? Whole(0, 3)
                : hides                       ? Given({0.5, kHidden, 0, 1.5, kHidden, -1, 0})
                                              : Uniform(-2, 2));
   }

@@ -412,7 +412,9 @@ void ConcatFromSequence(Domain& d) {
 // What an optional may hold. (One of nothing needs its type as an attribute: those of If's branches do.)
 void Optional(Domain& d) {
   const int32_t type = d.type("V");
-  if (d.Pick("holds", {"tensor", "sequence"}) == "sequence")
+  const std::string holds = d.Pick("holds", {"tensor", "sequence", "no_tensor", "no_sequence"});
+  if (holds.starts_with("no_")) return d.AttrType("type", {type, holds == "no_sequence"});
+  if (holds == "sequence")
     d.In(Value::Sequence(type, Items(d, type)));
   else
     d.In(d.AnyShape(), Distinct());

@@ -126,6 +126,7 @@ namespace {
 
 void Conv(Domain& d) {
   const Convolution c = PickConvolution(d);
+  d.Scales();
   d.In(c.x, Spread(2));
   d.In(c.w, Spread(2));
   if (d.Pick("B", {"absent", "given"}) == "given") d.In({c.features}, Spread(2));

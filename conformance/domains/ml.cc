@@ -39,8 +39,9 @@ void Binarizer(Domain& d) {
 
 // From integers to strings or back: the type of the output follows.
 void CategoryMapper(Domain& d) {
-  if (d.type("T2") != reference::kInt64) d.Reject("T2 follows from T1");
-  const bool strings = d.type("T1") == reference::kString, label_encoder = d.op() == "LabelEncoder";
+  const bool strings = d.type("T1") == reference::kString;
+  if (strings && d.type("T2") == reference::kString) d.Reject("T2 follows from T1");
+  const bool label_encoder = d.op() == "LabelEncoder";
   const std::vector<std::string> names = {"cat", "dog", "", "bird"};
   if (label_encoder) {
     d.AttrTexts("classes_strings", names);

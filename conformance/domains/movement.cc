@@ -156,8 +156,8 @@ void Split(Domain& d) {
   if (counted) hows.push_back("uneven");
   if (d.version() == 1) hows.push_back("lengths_input");
   const std::string how = d.Pick("how", hows);
-  const int64_t parts = d.Pick("parts", {2, 1, 3, 6});
-  int64_t total = 6 * d.Pick("sixth", {1, 11, 0, 43});
+  int64_t parts = d.Pick("parts", {2, 1, 3, 6}), total = 6 * d.Pick("sixth", {1, 11, 0, 43});
+  if (d.IsMany()) parts = 33, total = 66;
   if (how == "uneven") {
     total += 1;
     if ((total + parts - 1) / parts * (parts - 1) >= total) d.Reject("more than the last part is smaller");

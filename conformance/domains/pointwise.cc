@@ -35,6 +35,15 @@ const TwoShapes kTwoShapes[] = {{"same", {3, 4, 5}, {3, 4, 5}},
 }  // namespace
 
 void Broadcast(Domain& d, Dims* a, Dims* b) {
+  if (d.IsLarge()) {
+    *a = *b = {Domain::kLarge};
+    return;
+  }
+  if (!d.has_attribute("broadcast") && d.IsMany()) {
+    *a = {2, 1, 3, 1, 2, 1, 2, 1};
+    *b = {1, 2, 1, 2, 1, 3, 1, 2};
+    return;
+  }
   // Before opset 7 the second input stretches only, and where attributes say so.
   const bool one_sided = d.has_attribute("broadcast");
   std::vector<std::string> names;
@@ -89,6 +98,7 @@ bool IsSpecial(Domain& d) { return d.is_float("T") && d.Pick("values", {"plain",
 // One input, any shape, numbers that the function is defined for.
 template <int Low, int High>
 void UnaryIn(Domain& d) {
+  d.Scales(4);
   d.In(d.AnyShape(), IsSpecial(d) ? Special() : Uniform(Low, High));
 }
 // Formulas in which infinities meet: what they then give is not told.
@@ -99,6 +109,7 @@ void UnaryFinite(Domain& d) {
 }
 void Unary(Domain& d) {
   if (d.is_integer("T")) return d.In(d.AnyShape(), Integers(Largest(d.type("T"))));
+  d.Scales();
   d.In(d.AnyShape(), IsSpecial(d) ? Special() : Spread(8));
 }
 // Positive, over many octaves.
@@ -137,6 +148,7 @@ void Arithmetic(Domain& d) {
     d.In(a, values);
     return d.In(b, values);
   }
+  d.Scales();
   const bool special = IsSpecial(d);
   d.In(a, special ? Special() : Spread(8));
   d.In(b, special ? OtherSpecial() : Spread(8));
@@ -169,10 +181,11 @@ void Pow(Domain& d) {
   const std::string exponent = d.has_input("Y") && d.type("T1") != 0 ? "T1" : "T";
   const bool whole = d.is_integer("T") || d.is_integer(exponent) || kind == "whole";
   d.In(a, d.is_integer("T") ? Whole(0, 5) : whole ? Spread(3) : Uniform(0.1, 4));
-  d.In(b, whole              ? Whole(0, 3)
-          : kind == "square" ? Given({2})
-          : kind == "half"   ? Given({0.5})
-                             : Uniform(-2, 3));
+  d.In(b, d.is_integer("T") || d.is_integer(exponent) ? Whole(0, 3)
+          : whole                                     ? Given({2, 0, 3, 1, 5, 7, 4})
+          : kind == "square"                          ? Given({2})
+          : kind == "half"                            ? Given({0.5})
+                                                      : Uniform(-2, 3));
 }
 void PRelu(Domain& d) {
   Dims x = d.AnyShape("shape", 1), slope = x;

@@ -54,6 +54,11 @@ void MatMul(Domain& d) {
   std::vector<std::string> names;
   for (const TwoMatrices& m : kMatMuls) names.push_back(m.name);
   const std::string chosen = d.Pick("shapes", names);
+  d.Scales();
+  if (d.IsLarge()) {
+    d.In({257, 255}, Factors(d, "T"));
+    return d.In({255, 263}, Factors(d, "T"));
+  }
   for (const TwoMatrices& m : kMatMuls)
     if (chosen == m.name) {
       d.In(Extents(d, m.a), Factors(d, "T"));
@@ -75,13 +80,14 @@ void Gemm(Domain& d) {
                                                         {0, 4, 3},
                                                         {3, 4, 0},
                                                         {3, 0, 5}});
-  const int64_t m = d.Extent(mkn[0]), k = mkn[1], n = mkn[2];
+  const bool large = d.IsLarge();
+  const int64_t m = large ? 257 : d.Extent(mkn[0]), k = large ? 255 : mkn[1], n = large ? 263 : mkn[2];
+  d.Scales();
   const bool a = d.Flag("transA"), b = d.Flag("transB");
   if (a) d.AttrInt("transA", 1);
   if (b) d.AttrInt("transB", 1);
   const double alpha = d.PickFloat("alpha", {1, 0.5, 0, -1.5, 3});
-  double beta = d.PickFloat("beta", {1, 0.5, 0, 3});
-  if (alpha < 0) beta = -beta;  // so that the two parts add up
+  const double beta = d.PickFloat("beta", {1, 0.5, 0, 3, -1.5});
   for (const auto& [name, value] : {std::pair("alpha", alpha), std::pair("beta", beta)}) {
     if (d.is_integer("T") && value != std::floor(value)) d.Reject("a fraction of integers");
     if (value != 1) d.AttrFloat(name, value);

@@ -18,6 +18,7 @@ Dims ReducedShape(Domain& d, int64_t least_rank = 0, bool none = true) {
       {3, 4, 5}, {},        {1},    {33},          {65, 33},          {2, 65},
       {4, 257},  {257, 4},  {1025}, {2, 3, 1, 31}, {1, 2, 3, 2, 2},   {63, 64},
       {65537},   {3, 0, 2}, {0},    {3, 1025, 2},  {2, 1, 2, 1, 2, 3}};
+  if (d.IsLarge()) return {Domain::kLarge};
   std::vector<Dims> options;
   for (const Dims& dims : kShapes)
     if (static_cast<int64_t>(dims.size()) >= least_rank && (none || dims != Dims{0})) options.push_back(dims);

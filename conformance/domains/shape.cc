@@ -26,7 +26,15 @@ void Constant(Domain& d) {
     for (const char* kind :
          {"value_int", "value_ints", "value_float", "value_floats", "value_string", "value_strings"})
       kinds.push_back(kind);
+  if (d.has_attribute("sparse_value")) kinds.push_back("sparse_value");
   const std::string kind = d.Pick("kind", kinds);
+  if (kind == "sparse_value") {
+    const bool flat = d.Pick("indices", {"flat", "by_axis"}) == "flat";
+    return d.AttrSparse(kind, {d.Draw(d.type("T"), {3}, Movable(d, "T")),
+                               flat ? Dims{3} : Dims{3, 2},
+                               flat ? std::vector<int64_t>{1, 5, 14} : std::vector<int64_t>{0, 1, 1, 0, 2, 4},
+                               {3, 5}});
+  }
   if (kind == "value") {
     const Dims dims =
         d.PickInts("shape", {{3, 5, 7}, {}, {1}, {0}, {33}, {3, 0, 2}, {1025}, {65537}, {2, 1, 2, 1, 2, 3}});

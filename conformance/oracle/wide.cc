@@ -229,21 +229,35 @@ Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& 
     for (uint32_t i = 0; i < wide.size(); ++i) linear.push_back(i);
   Wide w(Call(wide)[0]);
   if (w.value.type() != reference::kDouble) throw std::runtime_error("not widened");
-  // Gemm's C and Conv's bias are added as they are.
+  // Gemm's C and Conv's bias are added to the products.
+  std::vector<bool> data, summand;
   std::vector<Tensor> magnitudes, squares, ones;
   for (uint32_t i = 0; i < wide.size(); ++i) {
-    const bool data = wide[i].present() && wide[i].type() == reference::kDouble;
-    magnitudes.push_back(data ? Magnitudes(wide[i]) : wide[i]);
-    squares.push_back(data ? Mapped(wide[i], [](double v) { return v * v; }) : wide[i]);
-    ones.push_back(data ? Filled(wide[i].dims(), 1) : wide[i]);
+    data.push_back(wide[i].present() && wide[i].type() == reference::kDouble);
+    summand.push_back(data[i] && std::find(linear.begin(), linear.end(), i) == linear.end());
+    magnitudes.push_back(data[i] ? Magnitudes(wide[i]) : wide[i]);
+    squares.push_back(data[i] ? Mapped(wide[i], [](double v) { return v * v; }) : wide[i]);
+    ones.push_back(data[i] ? Filled(wide[i].dims(), summand[i] ? 0 : 1) : wide[i]);
   }
-  const Tensor absolute = Magnitudes(Call(magnitudes)[0]);
+  const bool has_summand = std::find(summand.begin(), summand.end(), true) != summand.end();
+  // The products and the summands each alone, since Gemm's alpha and beta may differ in sign.
+  const auto apart = [&](const std::vector<Tensor>& of) {
+    std::vector<Tensor> products = of, summands = of;
+    for (uint32_t i = 0; i < of.size(); ++i)
+      if (data[i]) (summand[i] ? products : summands)[i] = Filled(of[i].dims(), 0);
+    const Tensor sum = Magnitudes(Call(products)[0]);
+    return has_summand ? Mapped(sum, Magnitudes(Call(summands)[0]), std::plus<>()) : sum;
+  };
+  const Tensor absolute = apart(magnitudes);
   double terms = 1;
   switch (rule_.terms) {
     case Rule::kOfOnes: {
       const Tensor counted = Call(ones)[0];
       for (int64_t i = 0; i < counted.size(); ++i)
         terms = std::max(terms, std::fabs(counted.data<double>()[i]));
+      if (const double alpha = std::fabs(node_.Float("alpha", 1)); alpha > 0)
+        terms = std::max(1.0, terms / alpha);
+      if (has_summand) ++terms;
       break;
     }
     case Rule::kInputsPerOutput:
@@ -263,11 +277,11 @@ Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& 
   const double gamma = std::min(worst, kLambda * std::sqrt(n) * u);
   w.error = Mapped(w.value, absolute,
                    [&](double v, double a) { return gamma * a + rule_.ulps * UnitAt(type_, v); });
-  const Tensor squared = Call(squares)[0];
+  const Tensor squared = apart(squares);
   w.deviation = Tensor(reference::kDouble, w.value.dims());
   for (int64_t i = 0; i < w.value.size(); ++i) {
     const double v = std::fabs(w.value.data<double>()[i]);
-    const double root = std::sqrt(std::fabs(squared.data<double>()[i]));
+    const double root = std::sqrt(squared.data<double>()[i]);
     w.deviation.data<double>()[i] = u * std::sqrt(n) * std::max(root, v) + UnitAt(type_, v);
   }
   // What the inputs' errors come to: linear in each, so by the operator itself.
@@ -355,6 +369,16 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
         Include(out[i].value, Widened(shaken[i]), &out[i].error);
       }
   }
+  // Long sums may be made in float32, one summand after the other (plugin.h, BRAID_PRECISION_EXACT), which no
+  // sample shows: the bound that a sum alone would have.
+  constexpr double kLongSum = 1024;
+  const std::string_view op = node_.op();
+  const bool normalises = op.ends_with("Normalization");
+  const double summands = normalises ? static_cast<double>(wide[0].size())
+                          : op.find("Softmax") != op.npos || op.ends_with("Attention") ? extent
+                                                                                       : 1;
+  const double sums =
+      summands > kLongSum ? 8 * std::sqrt(summands) * (type_ == reference::kDouble ? 0x1p-53 : 0x1p-24) : 0;
   // An element that no sample moved is as uncertain as the others of its row.
   for (size_t o = 0; o < out.size(); ++o) {
     Wide& w = out[o];
@@ -364,10 +388,14 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
     double most = 0;
     for (int64_t i = 0; i < w.value.size(); ++i) most = std::max(most, std::isfinite(e[i]) ? e[i] : 0);
     for (int64_t i = 0; i < w.value.size(); i += row) {
-      double largest = 0;
+      const double* values = w.value.data<double>();
+      double largest = 0, magnitude = 0;
       for (int64_t k = i; k < i + row; ++k) largest = std::max(largest, e[k]);
+      for (int64_t k = i; k < i + row && normalises; ++k)
+        if (std::isfinite(values[k])) magnitude = std::max(magnitude, std::fabs(values[k]));
       for (int64_t k = i; k < i + row; ++k)
-        e[k] = rule_.factor * std::max(largest, most / 16) + 4 * UnitAt(TypeOf(o), w.value.data<double>()[k]);
+        e[k] = rule_.factor * std::max(largest, most / 16) + 4 * UnitAt(TypeOf(o), values[k]) +
+               (std::isfinite(values[k]) ? sums * std::max(magnitude, std::fabs(values[k])) : 0);
     }
   }
   return out;

@@ -29,12 +29,13 @@ void Write(const fs::path& path, const std::string& text) {
   fs::rename(beside, path);
 }
 
+bool IsTaken(const Result& r) { return r.kind == "generated" && r.outcome == Outcome::kPass; }
+
 // Operators of the report's profile of which a device took no case.
 std::vector<std::string> Refused(const DeviceReport& device, const Profile& profile) {
   std::set<std::string> taken;
   for (const CaseReport& c : device.cases)
-    if (c.result.kind == "generated" && c.result.outcome != Outcome::kUnsupported)
-      taken.insert(c.result.group.substr(0, c.result.group.rfind('-')));
+    if (IsTaken(c.result)) taken.insert(c.result.group.substr(0, c.result.group.rfind('-')));
   std::vector<std::string> refused;
   for (const std::string_view op : profile.operators)
     if (!taken.contains(std::string(op))) refused.emplace_back(op);
@@ -47,6 +48,12 @@ std::string WhyNoCertificate(const Report& report) {
   if (!report.complete) return "it ran a part of the cases only";
   if (report.devices.empty() || report.counts().passed() == 0) return "nothing passed";
   if (const size_t n = report.counts().failed(); n > 0) return fmt::format("{} cases failed", n);
+  for (const DeviceReport& device : report.devices)
+    if (std::none_of(device.cases.begin(), device.cases.end(),
+                     [](const auto& c) { return IsTaken(c.result); }))
+      return fmt::format("{} takes no operator's case", device.device.id);
+  if (const size_t n = report.counts().At(Outcome::kWaived); n > 0)
+    return fmt::format("{} failures are waived", n);
   const Profile* profile = FindProfile(report.profile);
   for (const DeviceReport& device : report.devices)
     if (const auto refused = Refused(device, *profile); !refused.empty())

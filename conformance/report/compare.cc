@@ -22,6 +22,8 @@ using Entries = std::map<std::pair<std::string, std::string>, Entry>;  // by dev
 Entries EntriesOf(const json& report, const std::string& name) {
   Entries entries;
   try {
+    if (report.value("format", json()) != 1)
+      throw std::invalid_argument(name + ": its format is none that this version reads (1)");
     const json& devices = report.at("devices");
     for (const json& device : devices)
       for (const json& c : device.at("cases"))
@@ -36,7 +38,10 @@ Entries EntriesOf(const json& report, const std::string& name) {
 // Of outcomes, so that a greater one is worse; what is not there has none.
 int Rank(const std::string& outcome) {
   if (outcome.empty() || outcome == Name(Outcome::kPass)) return 0;
-  return outcome == Name(Outcome::kUnsupported) || outcome == Name(Outcome::kWaived) ? 1 : 2;
+  return outcome == Name(Outcome::kUnsupported) || outcome == Name(Outcome::kCore) ||
+                 outcome == Name(Outcome::kWaived)
+             ? 1
+             : 2;
 }
 
 std::string TextAt(const json& report, const char* pointer) {
@@ -59,6 +64,8 @@ Comparison Compare(const json& before, const json& after, const std::string name
   constexpr std::pair<const char*, const char*> kIdentity[] = {{"suite", "/suite"},
                                                                {"level", "/level"},
                                                                {"profile", "/profile"},
+                                                               {"complete", "/complete"},
+                                                               {"library", "/plugin/library_sha256"},
                                                                {"plugin", "/plugin/id"},
                                                                {"version", "/plugin/version"},
                                                                {"device", "/devices/0/name"},
@@ -77,8 +84,9 @@ Comparison Compare(const json& before, const json& after, const std::string name
       ++comparison.same;
       continue;
     }
-    // A new case that the device refuses takes nothing away.
-    const bool worse = Rank(is.outcome) > (was.outcome.empty() ? 1 : Rank(was.outcome));
+    // A new case that the device refuses takes nothing away; one that passed and is not there any more does.
+    const bool gone = is.outcome.empty() && was.outcome == Name(Outcome::kPass);
+    const bool worse = gone || Rank(is.outcome) > (was.outcome.empty() ? 1 : Rank(was.outcome));
     comparison.changes.push_back({key.first, key.second, was.outcome, is.outcome, is.text, worse});
   }
   return comparison;

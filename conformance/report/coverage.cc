@@ -3,17 +3,47 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+
+#include "core/graph/host_operators.h"
 
 namespace braid::conformance {
 namespace {
+
+// Attributes that the schemas call optional, but without which the operator has nothing to do: they are set
+// in every case.
+constexpr std::string_view kAlways[] = {"RegexFullMatch pattern",
+                                        "CategoryMapper cats_int64s",
+                                        "CategoryMapper cats_strings",
+                                        "LinearRegressor coefficients",
+                                        "Scaler offset",
+                                        "Scaler scale",
+                                        "SVMClassifier coefficients",
+                                        "SVMClassifier rho",
+                                        "SVMRegressor coefficients",
+                                        "SVMRegressor rho",
+                                        "TreeEnsemble n_targets"};
+// Operators whose inputs are scalars or maps: they have no extent that could be a symbol.
+constexpr std::string_view kWithoutExtents[] = {"BlackmanWindow",  "HammingWindow", "HannWindow",    "If",
+                                                "MelWeightMatrix", "CastMap",       "DictVectorizer"};
+// Core refuses models that have it.
+constexpr std::string_view kRefused = "Gradient";
+
+template <size_t kSize>
+bool IsAmong(const std::string_view (&names)[kSize], const std::string& name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 // What becomes of one thing that is counted.
 struct Seen {
   bool with = false, without = false;  // has a case that has it; one that lacks it
   bool taken = false, failed = false;  // by the device, of the cases that have it
+  bool by_core = false;                // core ran such a case, without the device
 };
 
-bool Taken(const Result& r) { return r.outcome != Outcome::kUnsupported && r.outcome != Outcome::kInvalid; }
+bool Taken(const Result& r) {
+  return r.outcome != Outcome::kUnsupported && r.outcome != Outcome::kCore && r.outcome != Outcome::kInvalid;
+}
 bool Failed(const Result& r) {
   return Taken(r) && r.outcome != Outcome::kPass && r.outcome != Outcome::kWaived;
 }
@@ -21,6 +51,7 @@ bool Failed(const Result& r) {
 void Add(Seen* seen, const Result& r) {
   seen->with = true;
   seen->taken |= Taken(r);
+  seen->by_core |= r.outcome == Outcome::kCore;
   seen->failed |= Failed(r);
 }
 
@@ -59,7 +90,7 @@ class Counter {
     Count(share, op_.Label() + (op_.deprecated ? " (deprecated)" : ""), seen, seen.with);
   }
 
-  void TypeCells(Share* share) const {
+  void TypeCells(Share* of_devices, Share* of_core) const {
     for (const auto& [variable, allowed] : op_.variables)
       for (const std::string& type : allowed) {
         if (ElementTypeOf(type) == 0 && !IsOfInput(variable)) continue;
@@ -69,15 +100,19 @@ class Counter {
           if (at != run.c->parts.types.end() && SameType(at->second, type)) Add(&seen, *run.result);
         }
         const int32_t element = ElementTypeOf(type);
-        Count(share, op_.Label() + " " + variable + "=" + (element != 0 ? ElementTypeText(element) : type),
-              seen, seen.with);
+        const bool core = element == 0 || IsHostOperator(op_.domain, op_.name, true);
+        seen.taken |= core && seen.by_core;
+        Count(core ? of_core : of_devices,
+              op_.Label() + " " + variable + "=" + (element != 0 ? ElementTypeText(element) : type), seen,
+              seen.with);
       }
   }
 
   void Attributes(Share* share) const {
     for (const FormalAttribute& a : op_.attributes) {
       const Seen seen = Of(a.name, &Parts::attributes);
-      Count(share, op_.Label() + " " + a.name, seen, seen.with && (a.required || seen.without));
+      const bool always = a.required || IsAmong(kAlways, op_.name + " " + a.name);
+      Count(share, op_.Label() + " " + a.name, seen, seen.with && (always || seen.without));
     }
   }
 
@@ -93,7 +128,7 @@ class Counter {
   }
 
   void SymbolicDims(Share* share) const {
-    if (op_.inputs.empty()) return;
+    if (op_.inputs.empty() || IsAmong(kWithoutExtents, op_.name)) return;
     Seen seen;
     for (const Run& run : runs_)
       if (const auto at = run.c->choices.find("~dims"); at != run.c->choices.end() && at->second == "symbols")
@@ -135,23 +170,22 @@ Coverage CoverageOf(const std::vector<Case>& cases, const std::vector<Result>& r
   for (size_t i = 0; i < cases.size() && i < results.size(); ++i)
     if (!results[i].id.empty()) runs[cases[i].op].push_back({&cases[i], &results[i]});
   Coverage coverage;
-  Share cells, attributes, inputs, outputs, dims;
+  Share cells, cells_of_core, attributes, inputs, outputs, dims;
   for (const OperatorVersion& op : AllOperatorVersions()) {
     if (!profile.Has(op.domain, op.name)) continue;
     const Counter counter(op, runs[&op]);
     counter.Versions(&coverage.versions[op.domain.empty() ? "ai.onnx" : op.domain]);
-    if (!op.newest || op.deprecated) continue;
-    counter.TypeCells(&cells);
+    if (!op.newest || op.deprecated || op.name == kRefused) continue;
+    counter.TypeCells(&cells, &cells_of_core);
     counter.Attributes(&attributes);
     counter.Optional(&inputs, op.inputs, &Parts::inputs);
     counter.Optional(&outputs, op.outputs, &Parts::outputs);
     counter.SymbolicDims(&dims);
   }
-  coverage.shares = {{"type cells", std::move(cells)},
-                     {"attributes", std::move(attributes)},
-                     {"optional inputs", std::move(inputs)},
-                     {"optional outputs", std::move(outputs)},
-                     {"symbolic dims", std::move(dims)}};
+  coverage.shares = {
+      {"type cells", std::move(cells)},         {"type cells of core's own", std::move(cells_of_core)},
+      {"attributes", std::move(attributes)},    {"optional inputs", std::move(inputs)},
+      {"optional outputs", std::move(outputs)}, {"symbolic dims", std::move(dims)}};
   return coverage;
 }
 

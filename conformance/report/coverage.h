@@ -27,10 +27,11 @@ struct Share {
 struct Coverage {
   // Operator versions, by ONNX domain ("ai.onnx"): all that ever were.
   std::map<std::string, Share> versions;
-  // The rest of the newest versions, by what it is: "type cells" (a type of a type variable), "attributes"
-  // (set, and where it is optional left out too), "optional inputs", "optional outputs" (present in a case,
-  // and absent in one), "symbolic dims" (operators with a case whose extents are symbols that change between
-  // runs).
+  // The rest of the newest versions, by what it is: "type cells" (a type of a type variable), "type cells of
+  // core's own" (those of sequences, optionals and maps, and of the operators that core runs on any device),
+  // "attributes" (set, and where it is optional left out too), "optional inputs", "optional outputs" (present
+  // in a case, and absent in one), "symbolic dims" (operators with a case whose extents are symbols that
+  // change between runs).
   //
   // Types that are no tensors count where an input has the type variable: of outputs alone the cases do not
   // say them.

@@ -51,6 +51,7 @@ const char* ElementOf(Outcome outcome) {
     case Outcome::kStale:
       return "failure";
     case Outcome::kUnsupported:
+    case Outcome::kCore:
     case Outcome::kWaived:
       return "skipped";
     default:
@@ -79,10 +80,14 @@ std::string JUnit(const Report& report) {
           continue;
         }
         ++counts[element];
-        cases += fmt::format(
-            "><{} {}message=\"{}\"/></testcase>\n", element,
-            std::string_view(element) == "skipped" ? "" : fmt::format("type=\"{}\" ", Name(r->outcome)),
-            Escaped(r->text));
+        const bool failed = std::string_view(element) != "skipped";
+        cases += fmt::format("><{} {}message=\"{}\"", element,
+                             failed ? fmt::format("type=\"{}\" ", Name(r->outcome)) : "", Escaped(r->text));
+        if (const auto contract = failed ? ContractOf(r->id) : std::nullopt)
+          cases += fmt::format(">What must hold: {} ({})</{}></testcase>\n", Escaped(contract->doc),
+                               Escaped(contract->rules), element);
+        else
+          cases += "/></testcase>\n";
       }
       out += fmt::format(
           "<testsuite name=\"{} {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "

@@ -4,7 +4,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 
@@ -38,6 +41,15 @@ Json CaseJson(const CaseReport& c) {
   const Result& r = c.result;
   Json json = {{"id", r.id}, {"kind", r.kind}, {"group", r.group}, {"outcome", Name(r.outcome)}};
   if (!r.text.empty()) json["text"] = r.text;
+  if (const auto contract = ContractOf(r.id)) {
+    json["rules"] = Json::array();
+    for (size_t at = 0; at < contract->rules.size();) {
+      const size_t end = std::min(contract->rules.find(", ", at), contract->rules.size());
+      json["rules"].push_back(contract->rules.substr(at, end - at));
+      at = end + 2;
+    }
+    json["must_hold"] = contract->doc;
+  }
   if (!r.basis.empty()) json["basis"] = r.basis;
   if (r.worst != 0) json["worst"] = std::isfinite(r.worst) ? Json(r.worst) : Json();
   json["seconds"] = std::round(r.seconds * 1e6) / 1e6;
@@ -47,6 +59,32 @@ Json CaseJson(const CaseReport& c) {
 }
 
 }  // namespace
+
+std::optional<ContractEntry> ContractOf(const std::string& id) {
+  static const auto* const all = [] {
+    auto* map = new std::map<std::string, ContractEntry>;
+    for (ContractEntry& e : ContractEntries()) {
+      const std::string name = e.id;
+      map->emplace(name, std::move(e));
+    }
+    return map;
+  }();
+  auto found = all->find(id);
+  // One an operator: abi/honest/Add-14.
+  if (const size_t slash = id.rfind('/'); found == all->end() && slash != std::string::npos)
+    found = all->find(id.substr(0, slash) + "/OPERATOR");
+  return found == all->end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string ShellWord(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](const char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("-_./:=,+@%", c) != nullptr;
+  });
+  if (plain) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
 
 size_t Counts::At(Outcome outcome) const {
   const auto at = outcomes.find(outcome);

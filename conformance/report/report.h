@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "conformance/contract/contract.h"
 #include "conformance/report/coverage.h"
 #include "conformance/report/plugin.h"
 #include "conformance/run/job.h"
@@ -21,7 +23,7 @@ struct Counts {
   std::map<Outcome, size_t> outcomes;
   void Add(Outcome outcome) { ++outcomes[outcome]; }
   size_t passed() const { return At(Outcome::kPass); }
-  size_t skipped() const { return At(Outcome::kUnsupported) + At(Outcome::kWaived); }
+  size_t skipped() const { return At(Outcome::kUnsupported) + At(Outcome::kCore) + At(Outcome::kWaived); }
   size_t failed() const;  // all others
   size_t At(Outcome outcome) const;
 };
@@ -46,9 +48,16 @@ struct Report {
   bool complete = false;           // all kinds, no filter, no shard
   std::vector<std::string> notes;  // what a reader should know: kinds without cases, waivers that expired
   PluginIdentity plugin;
+  std::string
+      rerun;  // the command for a case of it, for a shell, without --device and --filter; for the page
   std::vector<DeviceReport> devices;
   Counts counts() const;
 };
+
+// What the table of the contract's cases says of a case; nothing: it is none of these.
+std::optional<ContractEntry> ContractOf(const std::string& id);
+// A word as a shell takes it.
+std::string ShellWord(const std::string& word);
 
 nlohmann::ordered_json ToJson(const Report& report);
 std::string JUnit(const Report& report);

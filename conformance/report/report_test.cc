@@ -111,6 +111,54 @@ TEST(Report, AsJUnit) {
   EXPECT_THAT(xml, HasSubstr("<error type=\"crash\" message=\"it crashed\"/>"));
 }
 
+Report Breach() {
+  Report report = Example();
+  Result wrong = Of("abi/honest/Add-14", Outcome::kFail, "ABI-028: no");
+  wrong.kind = "abi";
+  wrong.group = "honest";
+  Result right = Of("abi/query-empty", Outcome::kPass);
+  right.kind = "abi";
+  right.group = "query";
+  report.devices[0].cases = {{wrong, {}}, {right, {}}};
+  return report;
+}
+
+TEST(Report, OfAContractCaseHasItsRulesAndWhatMustHold) {
+  const auto json = nlohmann::json::parse(ToJson(Breach()).dump());
+  const auto& wrong = json["devices"][0]["cases"][0];
+  EXPECT_EQ(wrong["rules"][0], "ABI-028");
+  EXPECT_GT(wrong["rules"].size(), 1u);
+  const std::string must_hold = wrong["must_hold"];
+  EXPECT_THAT(must_hold, HasSubstr("an operator's plain case that query takes compiles and runs"));
+  const auto& right = json["devices"][0]["cases"][1];
+  EXPECT_FALSE(right["rules"].empty());
+  EXPECT_FALSE(right["must_hold"].empty());
+  EXPECT_FALSE(nlohmann::json::parse(ToJson(Example()).dump(
+      -1, ' ', true, nlohmann::ordered_json::error_handler_t::replace))["devices"][0]["cases"][1]
+                   .contains("rules"));
+  const std::string xml = JUnit(Breach());
+  EXPECT_THAT(xml, HasSubstr("<failure type=\"fail\" message=\"ABI-028: no\">What must hold: " + must_hold +
+                             " (ABI-028, "));
+  EXPECT_THAT(xml, HasSubstr(")</failure></testcase>"));
+  EXPECT_THAT(xml, HasSubstr("name=\"abi/query-empty\" time=\"0.001235\"/>"));
+}
+
+TEST(Report, WordsForAShell) {
+  EXPECT_EQ(ShellWord("./build/acme.so"), "./build/acme.so");
+  EXPECT_EQ(ShellWord("ai.onnx/Conv-22/T=float16,group=2"), "ai.onnx/Conv-22/T=float16,group=2");
+  EXPECT_EQ(ShellWord("~/x"), "'~/x'");
+  EXPECT_EQ(ShellWord("it's here"), "'it'\\''s here'");
+  EXPECT_EQ(ShellWord(""), "''");
+}
+
+TEST(Report, ThePageAloneHasTheCommand) {
+  Report report = Example();
+  report.rerun = "braid conformance --plugin './x y'";
+  EXPECT_THAT(Page(report), HasSubstr("\"rerun\":\"braid conformance --plugin './x y'\""));
+  EXPECT_THAT(ToJson(report).dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace),
+              Not(HasSubstr("x y")));
+}
+
 TEST(Report, AsAPageThatNoTextBreaks) {
   Report report = Example();
   report.devices[0].cases[1].result.text = "</script><b>{{DATA}}";

@@ -16,6 +16,7 @@
 #include "conformance/case/proto.h"
 #include "conformance/case/schema.h"
 #include "conformance/oracle/oracle.h"
+#include "conformance/report/report.h"
 #include "onnx/onnx-data.pb.h"
 #include "onnx/onnx_pb.h"
 #include "plugins/reference/ops/convert.h"
@@ -203,8 +204,11 @@ data.json                      one tolerance that is no tighter than any of the 
 
 With Braid, judged by the bounds (the first line) and by the tolerance of data.json:
 
-  braid conformance --device DEVICE --level full --filter '{}'
+  braid conformance --device DEVICE --level full --filter {}
   braid verify . --device DEVICE
+
+For a plugin that is not installed, --plugin PATH in place of --device DEVICE in the first, and for the second
+its manifest's folder in BRAID_PLUGIN_PATH.
 
 With ONNX Runtime (pip install onnxruntime onnx), for inputs and outputs that are tensors:
 
@@ -219,7 +223,7 @@ With ONNX Runtime (pip install onnxruntime onnx), for inputs and outputs that ar
   for i, output in enumerate(session.run(None, inputs)):
       print(output, numpy.abs(output.astype("f8") - read(f"test_data_set_0/output_{{i}}.pb").astype("f8")).max())
 )",
-                     graph_version(), id, id, inputs);
+                     graph_version(), id, ShellWord(id), inputs);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "conformance/run/crash.h"
 #include "conformance/run/job.h"
 
 namespace braid::conformance {
@@ -23,9 +25,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kNames[] = {"pass",     "fail",   "crash", "hang",   "unsupported",
-                                  "resource", "waived", "stale", "invalid"};
+constexpr const char* kNames[] = {"pass", "fail",     "crash",  "hang",  "unsupported",
+                                  "core", "resource", "waived", "stale", "invalid"};
 constexpr size_t kLongestText = 4096;
+
+void Tell(const Job& job, Result r, size_t i, const std::function<void(size_t, const Result&)>& done) {
+  r.id = job.id;
+  r.kind = job.kind;
+  r.group = job.group;
+  done(i, r);
+}
 
 // Texts go through the pipe as lengths and bytes.
 void Append(std::string* out, const std::string& text) {
@@ -63,16 +72,21 @@ bool WriteAll(int to, const std::string& data) {
 
 double Seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-[[noreturn]] void Serve(int to, const std::vector<Job>& jobs, size_t begin, size_t end) {
+Result Timed(const Job& job) {
+  const auto start = Clock::now();
+  Result result = job.run();
+  result.seconds = Seconds(Clock::now() - start);
+  return result;
+}
+
+[[noreturn]] void Serve(int to, CrashNote* note, const std::vector<Job>& jobs, size_t begin, size_t end) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (size_t i = begin; i < end; ++i) {
-    const auto start = Clock::now();
-    Result result = jobs[i].run();
-    result.seconds = Seconds(Clock::now() - start);
-    if (!WriteAll(to, Packed(result))) break;
-  }
+  WriteCrashesTo(note);
+  for (size_t i = begin; i < end; ++i)
+    if (!WriteAll(to, Packed(Timed(jobs[i])))) break;
   close(to);
   // Plugins get their end here: what goes wrong while they are unloaded shows in the exit status.
+  [[maybe_unused]] static const auto* const watch = new CrashWatch;
   std::exit(0);
 }
 
@@ -89,6 +103,7 @@ struct Child {
   size_t next = 0, end = 0;   // jobs that it has still to do
   Clock::time_point started;  // of the job at `next`
   std::string buffer;
+  CrashNote* note = nullptr;  // shared with it; null: there was no memory
 };
 
 class Pool {
@@ -117,16 +132,19 @@ class Pool {
   void Start(size_t begin, size_t end) {
     int ends[2];
     if (pipe(ends) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+    void* shared =
+        mmap(nullptr, sizeof(CrashNote), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CrashNote* const note = shared == MAP_FAILED ? nullptr : new (shared) CrashNote;
     std::fflush(nullptr);  // else the child prints it too
     const pid_t pid = fork();
     if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid == 0) {
       close(ends[0]);
       for (const Child& c : children_) close(c.from);
-      Serve(ends[1], jobs_, begin, end);
+      Serve(ends[1], note, jobs_, begin, end);
     }
     close(ends[1]);
-    children_.push_back({pid, ends[0], begin, end, Clock::now(), {}});
+    children_.push_back({pid, ends[0], begin, end, Clock::now(), {}, note});
   }
 
   void Wait() {
@@ -183,15 +201,9 @@ class Pool {
       r.measured = text();
       c.buffer.erase(0, sizeof length + length);
       c.started = Clock::now();
-      Tell(c.next++, std::move(r));
+      const size_t i = c.next++;
+      Tell(jobs_[i], std::move(r), i, done_);
     }
-  }
-
-  void Tell(size_t i, Result r) {
-    r.id = jobs_[i].id;
-    r.kind = jobs_[i].kind;
-    r.group = jobs_[i].group;
-    done_(i, r);
   }
 
   static int Reap(pid_t pid) {
@@ -206,6 +218,7 @@ class Pool {
 
   void Remove(size_t i) {
     close(children_[i].from);
+    if (children_[i].note != nullptr) munmap(children_[i].note, sizeof(CrashNote));
     children_.erase(children_.begin() + static_cast<ptrdiff_t>(i));
   }
 
@@ -218,27 +231,30 @@ class Pool {
     r.outcome = outcome;
     r.text = text;
     r.seconds = Seconds(Clock::now() - c.started);
-    Tell(c.next, std::move(r));
+    Tell(jobs_[c.next], std::move(r), c.next, done_);
     if (c.next + 1 < c.end) Start(c.next + 1, c.end);
   }
 
   void Ended(size_t i) {
     const Child c = children_[i];
     const int status = Reap(c.pid);
+    // The child, whose plugin may have written anywhere, has it no more.
+    if (c.note != nullptr) c.note->text[sizeof c.note->text - 1] = '\0';
+    const std::string known = c.note == nullptr ? "" : c.note->text;
     Remove(i);
     const std::string how = WIFSIGNALED(status)
-                                ? fmt::format("it crashed: {}", strsignal(WTERMSIG(status)))
+                                ? fmt::format("it crashed: {}{}", strsignal(WTERMSIG(status)), known)
                                 : fmt::format("it ended the process with status {}", WEXITSTATUS(status));
     Result r;
     r.outcome = Outcome::kCrash;
     if (c.next < c.end) {
       r.text = how;
-      Tell(c.next, std::move(r));
+      Tell(jobs_[c.next], std::move(r), c.next, done_);
       if (c.next + 1 < c.end) Start(c.next + 1, c.end);
     } else if (status != 0) {
       // A process that fails as it ends has one of its jobs to blame; the last one stands for them.
       r.text = "as its process ended, after all of its cases: " + how;
-      Tell(c.end - 1, std::move(r));
+      Tell(jobs_[c.end - 1], std::move(r), c.end - 1, done_);
     }
   }
 
@@ -263,6 +279,10 @@ Outcome OutcomeOf(const std::string& name) {
 void RunInChildren(const std::vector<Job>& jobs, const ChildOptions& options,
                    const std::function<void(size_t, const Result&)>& done) {
   Pool(jobs, options, done).Run();
+}
+
+void RunHere(const std::vector<Job>& jobs, const std::function<void(size_t, const Result&)>& done) {
+  for (size_t i = 0; i < jobs.size(); ++i) Tell(jobs[i], Timed(jobs[i]), i, done);
 }
 
 }  // namespace braid::conformance

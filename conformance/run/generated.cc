@@ -68,6 +68,10 @@ Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_
       return result;
     }
   }
+  if (!target.UsedDevice()) {
+    result.outcome = Outcome::kCore;
+    result.text = "core ran it: none of its nodes is the device's";
+  }
   return result;
 }
 

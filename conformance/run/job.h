@@ -17,6 +17,7 @@ enum class Outcome {
   kCrash,        // the process ended
   kHang,         // it took longer than its deadline
   kUnsupported,  // the device said no, with a reason
+  kCore,         // right, but core, or another device, ran all of it: the device has no part in it
   kResource,     // not enough memory
   kWaived,       // failed as a waiver says
   kStale,        // passed although a waiver says that it fails
@@ -55,6 +56,9 @@ struct ChildOptions {
 // This process must have one thread and have used no device: a child is a fork of it.
 void RunInChildren(const std::vector<Job>& jobs, const ChildOptions& options,
                    const std::function<void(size_t, const Result&)>& done);
+
+// The same in this process, for debuggers and sanitizers: a job that ends its process ends this one.
+void RunHere(const std::vector<Job>& jobs, const std::function<void(size_t, const Result&)>& done);
 
 }  // namespace braid::conformance
 

@@ -27,7 +27,7 @@ constexpr CaseKind kKinds[] = {
     {"memory", "bytes around buffers, poisoned outputs, odd sizes and alignments"},
     {"negative", "calls that must fail clearly, and leave the device working"},
     {"determinism", "the same inputs twice, and at the same time"},
-    {"performance", "times of kernels, advisory: none fails"},
+    {"performance", "times of kernels, which never fail; wrong outputs do"},
 };
 
 // What makes jobs, of which kinds.

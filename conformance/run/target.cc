@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conformance/run/target.h"
 
+#include <nlohmann/json.hpp>
+
 namespace braid::conformance {
 namespace {
 
@@ -29,6 +31,7 @@ class OnDevice : public Target {
       const std::vector<std::string> before = BytesOf(in);
       Check(graph_run(graph.get(), in.data(), static_cast<uint32_t>(in.size()), out.tensors.data(),
                       static_cast<uint32_t>(out.tensors.size())));
+      used_ = used_ || HasPart(graph.get());
       if (BytesOf(in) != before) throw TargetError(GRAPH_INTERNAL, "an input was changed by the run");
       results.emplace_back();
       for (const graph_tensor& t : out.tensors) results.back().push_back(Copy(t));
@@ -36,7 +39,21 @@ class OnDevice : public Target {
     return results;
   }
 
+  bool UsedDevice() const override { return used_; }
+
  private:
+  // Whether a segment of the plan is the device's.
+  bool HasPart(graph_t* graph) const {
+    const char* text = nullptr;
+    Check(graph_explain(graph, GRAPH_EXPLAIN_JSON, &text));
+    const nlohmann::json plan = nlohmann::json::parse(text);
+    for (const auto& device : plan["devices"])
+      if (device["segments"] > 0 &&
+          (device["id"] == devices_ || device["id"].get<std::string>().starts_with(devices_ + ":")))
+        return true;
+    return false;
+  }
+
   struct Outputs {
     explicit Outputs(size_t n) : tensors(n, graph_tensor GRAPH_TENSOR_INIT) {}
     ~Outputs() {
@@ -51,6 +68,7 @@ class OnDevice : public Target {
     return bytes;
   }
   const std::string devices_;
+  bool used_ = false;
 };
 
 }  // namespace

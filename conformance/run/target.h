@@ -36,6 +36,8 @@ class Target {
   virtual ~Target() = default;
   // The outputs of every run of the case, in order. Throws TargetError and TargetCrash.
   virtual std::vector<std::vector<Value>> Run(const BuiltCase& built) = 0;
+  // Whether the device had a part in what Run ran; asked after it.
+  virtual bool UsedDevice() const { return true; }
 };
 
 using TargetMaker = std::function<std::unique_ptr<Target>()>;

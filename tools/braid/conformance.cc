@@ -45,7 +45,7 @@ struct Options {
   uint64_t memory = 0;
   uint64_t seed = 1;
   int jobs = 0;
-  bool list = false, verbose = false, json = false;
+  bool list = false, verbose = false, json = false, in_process = false;
 };
 
 Level LevelOf(const std::string& name) {
@@ -102,6 +102,7 @@ class Suite {
     report_.level = options_.level;
     report_.profile = options_.profile;
     report_.date = conformance::Today();
+    report_.rerun = Rerun(devices.size());
     report_.complete = selection_.complete() && !fuzzes();
     if (fuzzes()) Note("fuzz: seed {}, {} s", options_.seed, options_.seconds);
     if (!options_.resume.empty())
@@ -122,6 +123,8 @@ class Suite {
     const std::string device = options_.device.empty() && plugin.empty() ? "reference" : options_.device;
     const std::vector<DeviceIdentity> devices = DevicesOf(machine, plugin, device);
     report_.plugin = conformance::PluginOf(machine, devices[0]);
+    if (!options_.certify.empty() && devices.size() != DevicesOf(machine, report_.plugin.id, "").size())
+      throw UsageError("--certify needs all devices of the plugin: leave --device out");
     return devices;
   }
 
@@ -140,6 +143,27 @@ class Suite {
   template <class... Args>
   void Note(fmt::format_string<Args...> text, Args&&... args) {
     report_.notes.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  // What was asked for, as far as it matters to a case that is run again alone.
+  std::string Rerun(size_t devices) const {
+    std::string command = "braid conformance";
+    const auto add = [&](const char* name, const std::string& value) {
+      if (!value.empty()) command += fmt::format(" {} {}", name, conformance::ShellWord(value));
+    };
+    add("--plugin", options_.plugin);
+    add("--peer", options_.peer);
+    // The page names the device where several are tested.
+    if (devices == 1) add("--device", options_.device);
+    // A fuzzed case, which is named in full, is in all levels.
+    if (options_.level != "default" && !fuzzes()) add("--level", options_.level);
+    if (options_.profile != "all") add("--profile", options_.profile);
+    for (const std::string& folder : options_.cases) add("--cases", folder);
+    add("--known", options_.known);
+    add("--waivers", options_.waivers);
+    if (options_.timeout != Options().timeout) add("--timeout", fmt::format("{}", options_.timeout));
+    if (options_.memory != 0) add("--memory", std::to_string(options_.memory));
+    return command;
   }
 
   // All that can be wrong with what was asked for is told before anything runs.
@@ -273,7 +297,7 @@ class Suite {
         options_.jobs > 0 ? options_.jobs : static_cast<int>(std::thread::hardware_concurrency());
     children.deadline = options_.timeout;
     children.memory = options_.memory << 20;
-    conformance::RunInChildren(left, children, [&](size_t i, const Result& raw) {
+    const auto done = [&](size_t i, const Result& raw) {
       resume_.Append(device, raw);
       const Result r = waivers.Judge(raw);
       conformance::Counts one;
@@ -283,7 +307,11 @@ class Suite {
       if (failed || options_.verbose) progress.Print(ResultLine(r));
       // A process that fails as it ends tells its last case a second time.
       if (first) progress.Done(failed);
-    });
+    };
+    if (options_.in_process)
+      conformance::RunHere(left, done);
+    else
+      conformance::RunInChildren(left, children, done);
     return results;
   }
 
@@ -386,6 +414,10 @@ void AddOptions(CLI::App& app, Options* o) {
       ->check(NotBelow(0));
   app.add_option("-j,--jobs", o->jobs, "child processes at a time; 0: as many as there are cores")
       ->check(NotBelow(0));
+  app.add_flag(
+         "--in-process", o->in_process,
+         "run the cases in this process, for a debugger or a sanitizer: the first crash or hang is the end")
+      ->excludes("--jobs", "--timeout", "--memory");
   app.add_flag("--list", o->list, "print the ids of the cases and run none");
   app.add_flag("--verbose", o->verbose, "print all cases, not only failures");
   app.add_flag("--json", o->json, "print report.json, and nothing else");

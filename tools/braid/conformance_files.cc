@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "conformance/report/compare.h"
+#include "conformance/report/report.h"
 #include "conformance/report/repro.h"
 #include "conformance/run/suite.h"
 #include "tools/braid/command.h"
@@ -23,6 +25,17 @@ namespace {
 namespace fs = std::filesystem;
 
 int Repro(const std::string& id, const std::string& given, bool json) {
+  const std::vector<conformance::ContractEntry> contract = conformance::ContractEntries();
+  if (std::any_of(contract.begin(), contract.end(),
+                  [&](const auto& e) { return id.starts_with(e.kind + "/"); })) {
+    if (!conformance::ContractOf(id))
+      throw UsageError("'" + id + "' is no case; `braid conformance --list` has them all");
+    const std::string run = "braid conformance --plugin PATH --filter " + conformance::ShellWord(id);
+    throw UsageError(fmt::format(
+        "'{}' has no model of its own to write: it calls the plugin's tables. It runs alone with `{} -j 1`, "
+        "and under a debugger with `gdb --args {} --in-process`",
+        id, run, run));
+  }
   std::string folder = given;
   if (folder.empty()) {
     // A name that is one on every file system.
