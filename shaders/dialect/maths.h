@@ -169,7 +169,10 @@ FN Reduced d_reduce(float x) {
     float n = d_rint_small(x * 0.636619772f);
     float r = x - n * 1.5703125f;
     r = r - n * 4.837512969970703125e-4f;
-    o.r = r - n * 7.549789948768648e-8f;
+    // Of few bits each, so that the products are exact: near a multiple of pi the differences are all that is
+    // left.
+    r = r - n * 7.5495336204767227e-08f;
+    o.r = r - n * 2.563344068e-12f;
     o.quadrant = int(n) & 3;
     return o;
   }
