@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 
 import command_test
@@ -231,6 +232,19 @@ def leads_to_the_cause(braid: Command) -> None:
         del command_test.os.environ["BRAID_SIM"]
 
 
+def outlives_what_a_plugin_starts(braid: Command) -> None:
+    """A process that a plugin leaves behind holds the pipe of results open, and must not hold the suite."""
+    command_test.os.environ["BRAID_SIM"] = json.dumps({"devices": [{"faults": {"Relu": "fork"}}]})
+    try:
+        started = time.monotonic()
+        text = braid("conformance", "--device", "sim:0", "--filter", "ai.onnx/Relu-14/plain", "--timeout", "20")
+    finally:
+        del command_test.os.environ["BRAID_SIM"]
+    assert text.endswith("\n1 passed, 0 failed, 0 skipped\n") and time.monotonic() - started < 15, text
+    command_test.os.mkfifo(braid.folder / "fifo")
+    braid.says("conformance", "--device", "reference", "--filter", CASE, "--resume", "fifo", status=USAGE, words=["fifo", "is no file"])
+
+
 def tells_what_is_wrong(braid: Command) -> None:
     for arguments, words in (
         (["--shard", "3/2"], ["'3/2' is no share"]),
@@ -261,6 +275,7 @@ command_test.TESTS = [
     certifies_only_the_whole,
     certifies,
     outlives_faults,
+    outlives_what_a_plugin_starts,
     leads_to_the_cause,
     tells_what_is_wrong,
 ]

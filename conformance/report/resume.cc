@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -25,6 +26,11 @@ ResumeFile::ResumeFile(const std::string& path, const std::string& suite, const 
                        {"plugin", plugin.id},
                        {"version", plugin.version},
                        {"library_sha256", plugin.library_sha256}};
+  // A FIFO or a device has no end, or no beginning.
+  std::error_code none;
+  if (const auto status = std::filesystem::status(path, none);
+      std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw std::invalid_argument(path + ": is no file");
   std::string line;
   bool headed = false, ended = true;
   if (std::ifstream in(path); in) {
@@ -90,6 +96,7 @@ void ResumeFile::Append(const DeviceIdentity& device, const Result& r) {
                 {"basis", r.basis},
                 {"measured", r.measured}});
   out_.flush();
+  lost_ = lost_ || !out_;
 }
 
 }  // namespace braid::conformance

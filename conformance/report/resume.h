@@ -27,6 +27,7 @@ class ResumeFile {
   // after its case's result: the last one counts.
   const Result* Find(const DeviceIdentity& device, const std::string& id) const;
   void Append(const DeviceIdentity& device, const Result& result);
+  bool lost() const { return lost_; }                // whether a result could not be written
   size_t unreadable() const { return unreadable_; }  // lines, such as one that was cut off
 
  private:
@@ -34,6 +35,7 @@ class ResumeFile {
   std::map<std::pair<std::string, std::string>, Result> results_;
   std::ofstream out_;
   size_t unreadable_ = 0;
+  bool lost_ = false;
 };
 
 }  // namespace braid::conformance

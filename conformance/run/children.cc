@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <system_error>
 
 #include "conformance/run/crash.h"
@@ -79,11 +81,23 @@ Result Timed(const Job& job) {
   return result;
 }
 
-[[noreturn]] void Serve(int to, CrashNote* note, const std::vector<Job>& jobs, size_t begin, size_t end) {
+// Each result has the token before it, so that what a plugin writes into the pipe by accident is none.
+[[noreturn]] void Serve(int to, uint64_t token, CrashNote* note, const std::vector<Job>& jobs, size_t begin,
+                        size_t end) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // What the plugin starts ends with it.
+  setpgid(0, 0);
+  // Far from the descriptors that a plugin takes for its own; and what it prints is not the report.
+  if (const int high = fcntl(to, F_DUPFD_CLOEXEC, 500); high >= 0) {
+    close(to);
+    to = high;
+  }
+  dup2(STDERR_FILENO, STDOUT_FILENO);
   WriteCrashesTo(note);
+  std::string head;
+  Append(&head, token);
   for (size_t i = begin; i < end; ++i)
-    if (!WriteAll(to, Packed(Timed(jobs[i])))) break;
+    if (!WriteAll(to, head + Packed(Timed(jobs[i])))) break;
   close(to);
   // Plugins get their end here: what goes wrong while they are unloaded shows in the exit status.
   [[maybe_unused]] static const auto* const watch = new CrashWatch;
@@ -104,6 +118,7 @@ struct Child {
   Clock::time_point started;  // of the job at `next`
   std::string buffer;
   CrashNote* note = nullptr;  // shared with it; null: there was no memory
+  uint64_t token = 0;
 };
 
 class Pool {
@@ -136,15 +151,17 @@ class Pool {
         mmap(nullptr, sizeof(CrashNote), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CrashNote* const note = shared == MAP_FAILED ? nullptr : new (shared) CrashNote;
     std::fflush(nullptr);  // else the child prints it too
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    const uint64_t token = random_();
     const pid_t pid = fork();
     if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid == 0) {
       close(ends[0]);
       for (const Child& c : children_) close(c.from);
-      Serve(ends[1], note, jobs_, begin, end);
+      Serve(ends[1], token, note, jobs_, begin, end);
     }
     close(ends[1]);
-    children_.push_back({pid, ends[0], begin, end, Clock::now(), {}, note});
+    children_.push_back({pid, ends[0], begin, end, Clock::now(), {}, note, token});
   }
 
   void Wait() {
@@ -154,39 +171,62 @@ class Pool {
     // From the last to the first, since a child that ends is taken out.
     for (size_t i = children_.size(); i-- > 0;) {
       Child& c = children_[i];
-      if (polled[i].revents != 0) {
+      // A process that it has started may hold the pipe open after its own end.
+      const bool has_ended = polled[i].revents == 0 && HasEnded(c.pid);
+      if (polled[i].revents != 0 || has_ended) {
         char chunk[65536];
         const ssize_t n = read(c.from, chunk, sizeof chunk);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN) && !has_ended) continue;
         if (n <= 0) {
           Ended(i);
           continue;
         }
         c.buffer.append(chunk, static_cast<size_t>(n));
-        Unpack(c);
-      } else if (c.next < c.end && Seconds(Clock::now() - c.started) > options_.deadline) {
-        Kill(i, Outcome::kHang, fmt::format("it took longer than {} s", options_.deadline));
+        if (!Unpack(c)) Kill(i, Outcome::kCrash, "its process sent what is no result");
+      } else if (Seconds(Clock::now() - c.started) > options_.deadline) {
+        Kill(i, Outcome::kHang,
+             fmt::format(
+                 "{}it took longer than {} s",
+                 c.next < c.end ? "" : "as its process ended, after all of its cases: ", options_.deadline));
       } else if (c.next < c.end && ResidentBytes(c.pid) > memory_) {
         Kill(i, Outcome::kResource, fmt::format("it took more than {} MB of memory", memory_ >> 20));
       }
     }
   }
 
-  void Unpack(Child& c) {
+  static bool HasEnded(pid_t pid) {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid;
+  }
+
+  // False: what came is no result.
+  bool Unpack(Child& c) {
     for (;;) {
+      constexpr size_t kHead = sizeof(uint64_t) + sizeof(uint32_t);
+      constexpr size_t kLongest =
+          sizeof(int32_t) + 2 * sizeof(double) + 3 * (sizeof(uint32_t) + kLongestText);
+      if (c.buffer.empty()) return true;
+      uint64_t token = 0;
       uint32_t length = 0;
-      if (c.buffer.size() < sizeof length) return;
-      std::memcpy(&length, c.buffer.data(), sizeof length);
-      if (c.buffer.size() < sizeof length + length || c.next >= c.end) return;
-      size_t at = sizeof length;
+      const size_t known = std::min(c.buffer.size(), sizeof token);
+      if (std::memcmp(c.buffer.data(), &c.token, known) != 0 || c.next >= c.end) return false;
+      if (c.buffer.size() < kHead) return true;
+      std::memcpy(&length, c.buffer.data() + sizeof token, sizeof length);
+      if (length > kLongest) return false;
+      if (c.buffer.size() < kHead + length) return true;
+      size_t at = kHead;
+      bool whole = true;
       const auto take = [&](void* to, size_t bytes) {
-        std::memcpy(to, c.buffer.data() + at, bytes);
+        whole = whole && at + bytes <= kHead + length;
+        if (whole) std::memcpy(to, c.buffer.data() + at, bytes);
         at += bytes;
       };
       const auto text = [&] {
         uint32_t n = 0;
         take(&n, sizeof n);
-        std::string s = c.buffer.substr(at, n);
+        whole = whole && n <= kHead + length - at;
+        std::string s = whole ? c.buffer.substr(at, n) : "";
         at += n;
         return s;
       };
@@ -199,7 +239,9 @@ class Pool {
       r.text = text();
       r.basis = text();
       r.measured = text();
-      c.buffer.erase(0, sizeof length + length);
+      if (!whole || at != kHead + length || outcome < 0 || static_cast<size_t>(outcome) >= std::size(kNames))
+        return false;
+      c.buffer.erase(0, kHead + length);
       c.started = Clock::now();
       const size_t i = c.next++;
       Tell(jobs_[i], std::move(r), i, done_);
@@ -207,12 +249,15 @@ class Pool {
   }
 
   static int Reap(pid_t pid) {
-    int status = 0;
     const auto limit = Clock::now() + std::chrono::seconds(10);
-    while (waitpid(pid, &status, WNOHANG) == 0) {
+    while (!HasEnded(pid)) {
       if (Clock::now() > limit) kill(pid, SIGKILL);
       usleep(1000);
     }
+    // What it has started, while the number is still its own.
+    kill(-pid, SIGKILL);
+    int status = 0;
+    waitpid(pid, &status, 0);
     return status;
   }
 
@@ -222,6 +267,7 @@ class Pool {
     children_.erase(children_.begin() + static_cast<ptrdiff_t>(i));
   }
 
+  // The case that it is at, or, where all of them are told, the last.
   void Kill(size_t i, Outcome outcome, const std::string& text) {
     const Child c = children_[i];
     kill(c.pid, SIGKILL);
@@ -231,7 +277,8 @@ class Pool {
     r.outcome = outcome;
     r.text = text;
     r.seconds = Seconds(Clock::now() - c.started);
-    Tell(jobs_[c.next], std::move(r), c.next, done_);
+    const size_t blamed = std::min(c.next, c.end - 1);
+    Tell(jobs_[blamed], std::move(r), blamed, done_);
     if (c.next + 1 < c.end) Start(c.next + 1, c.end);
   }
 
@@ -262,6 +309,7 @@ class Pool {
   const ChildOptions& options_;
   const std::function<void(size_t, const Result&)>& done_;
   uint64_t memory_;
+  std::mt19937_64 random_{std::random_device()()};
   size_t begun_ = 0;
   std::vector<Child> children_;
 };

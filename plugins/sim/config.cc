@@ -45,7 +45,8 @@ std::map<std::string, braid_status> ReadFailures(const nlohmann::json& json) {
 std::map<std::string, std::string> ReadFaults(const nlohmann::json& json) {
   auto faults = json.get<std::map<std::string, std::string>>();
   for (const auto& [op, fault] : faults)
-    if (fault != "segv" && fault != "hang" && fault != "memory") Bad("faults: there is no '" + fault + "'");
+    if (fault != "segv" && fault != "hang" && fault != "memory" && fault != "fork")
+      Bad("faults: there is no '" + fault + "'");
   return faults;
 }
 

@@ -49,7 +49,7 @@ struct DeviceConfig {
   // (likewise).
   std::map<std::string, braid_status> fail;
   // What the process does when a segment with that operator runs: "segv" (a segmentation fault), "hang" (for
-  // ever), "memory" (takes more and more).
+  // ever), "memory" (takes more and more), "fork" (leaves a process behind).
   std::map<std::string, std::string> faults;
   uint64_t lose_after = 0;  // the submit of this number loses the device; 0: never
 };

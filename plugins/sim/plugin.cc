@@ -6,6 +6,7 @@
 #include <braid/kit/graph_view.h>
 #include <braid/kit/plugin.h>
 #include <braid/kit/queue.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -324,6 +325,10 @@ class SimExec : public kit::Executable {
       if (found == device_->config().faults.end()) continue;
       if (found->second == "segv") std::raise(SIGSEGV);
       if (found->second == "hang") std::this_thread::sleep_for(std::chrono::hours(24 * 365));
+      if (found->second == "fork" && fork() == 0) {
+        pause();
+        _exit(0);
+      }
       std::vector<std::vector<uint8_t>> hoard;
       while (found->second == "memory") hoard.emplace_back(size_t{16} << 20, uint8_t{1});
     }

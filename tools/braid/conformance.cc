@@ -316,6 +316,8 @@ class Suite {
   }
 
   int Finish() {
+    if (resume_.lost())
+      Note("{}: results could not be written, and are lost to another run", options_.resume);
     const auto json = ToJson(report_);
     const std::string text =
         json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -325,7 +327,7 @@ class Suite {
       WriteFile(out / "junit.xml", JUnit(report_));
       WriteFile(out / "report.html", Page(report_));
     }
-    const bool failed = report_.counts().failed() > 0;
+    const bool failed = report_.counts().failed() > 0 || resume_.lost();
     std::string certified;
     if (!options_.certify.empty()) {
       const std::string why_not = WhyNoCertificate(report_);
