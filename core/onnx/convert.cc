@@ -125,12 +125,12 @@ std::shared_ptr<Graph> MakeGraph(const Scope& scope, const Inferred* inferred) {
     node.inputs = from.inputs;
     node.outputs = from.outputs;
     node.version = from.schema->since_version();
-    node.min_version = older.OldestVersion(from);
     node.is_function = from.schema->HasFunction() || from.schema->HasContextDependentFunction();
     for (const pb::AttributeProto& a : from.proto.attribute()) node.attributes.push_back(MakeAttribute(a));
     for (const auto& [index, value] : from.tensors)
       node.attributes[static_cast<size_t>(index)].tensor = value;
-    for (const OlderForm& form : older.Forms(from)) node.older.push_back(MakeForm(form, node));
+    for (const OlderForm& form : older.Forms(from, &node.min_version))
+      node.older.push_back(MakeForm(form, node));
     for (size_t b = 0; b < from.bodies.size(); ++b) {
       for (Attribute& a : node.attributes) {
         if (a.name != from.bodies[b].attribute) continue;

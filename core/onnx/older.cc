@@ -314,6 +314,24 @@ const Words* WordsBefore(const pb::OpSchema& schema, int newer) {
   return nullptr;
 }
 
+// What of both tables is an operator's, and is asked of each of its nodes.
+struct History {
+  std::vector<const Change*> changes;  // with a question
+  std::vector<const Words*> words;
+};
+const History& HistoryOf(const pb::OpSchema& schema) {
+  static const auto& all = *[] {
+    auto* map = new std::unordered_map<std::string, History>();
+    for (const Change& change : kChanges)
+      if (change.same != nullptr) (*map)[change.op].changes.push_back(&change);
+    for (const Words& words : AllWords()) (*map)[words.op].words.push_back(&words);
+    return map;
+  }();
+  static const auto& none = *new History;
+  const auto found = schema.domain().empty() ? all.find(schema.Name()) : all.end();
+  return found == all.end() ? none : found->second;
+}
+
 // A constant of one floating-point number that float32 holds exactly.
 std::optional<float> FloatOf(const Scope& scope, ValueId id) {
   const auto& small = scope.values[id].small;
@@ -428,15 +446,12 @@ bool Older::Accepts(const pb::OpSchema& schema, const ScopeNode& node, const Old
   return types_fit(form.inputs, schema.inputs()) && types_fit(node.outputs, schema.outputs());
 }
 
-int Older::OldestVersion(const ScopeNode& node) { return OldestVersion(node, Whole(node)); }
-
 int Older::OldestVersion(const ScopeNode& node, const OlderForm& form) {
   const Asked asked{scope_, form, [&](ValueId id) -> const pb::TypeProto& { return TypeOf(id); }};
   std::string key = absl::StrCat(reinterpret_cast<uintptr_t>(form.schema));
-  for (const Change& change : kChanges)
-    if (change.op == form.schema->Name() && change.same != nullptr) key += change.same(asked) ? '=' : '!';
-  for (const Words& words : AllWords())
-    if (words.op == form.schema->Name()) key += words.Misleads(form) ? '~' : '-';
+  const History& history = HistoryOf(*form.schema);
+  for (const Change* change : history.changes) key += change->same(asked) ? '=' : '!';
+  for (const Words* words : history.words) key += words->Misleads(form) ? '~' : '-';
   for (const pb::AttributeProto& a : form.attributes)
     absl::StrAppend(&key, ",", a.name(), ":", static_cast<int>(a.type()));
   for (const auto* ids : {&form.inputs, &node.outputs}) {
@@ -459,11 +474,11 @@ int Older::OldestVersion(const ScopeNode& node, const OlderForm& form) {
   return found->second = oldest;
 }
 
-std::vector<OlderForm> Older::Forms(const ScopeNode& node) {
+std::vector<OlderForm> Older::Forms(const ScopeNode& node, int* min_version) {
   std::vector<OlderForm> forms;
-  if (!node.bodies.empty()) return forms;
   OlderForm from = Whole(node);
-  from.min_version = OldestVersion(node, from);
+  *min_version = from.min_version = OldestVersion(node, from);
+  if (from.min_version <= 1 || !node.bodies.empty()) return forms;
   while (const pb::OpSchema* before = Before(*from.schema, from.min_version)) {
     const Asked asked{scope_, from, [&](ValueId id) -> const pb::TypeProto& { return TypeOf(id); }};
     if (!MeansTheSame(asked, from.min_version)) break;

@@ -5,8 +5,7 @@
 // an older version says the same with other words (axes as an attribute), the node in those words.
 //
 //   Older older(scope, inferred);
-//   node.min_version = older.OldestVersion(from);
-//   for (const OlderForm& form : older.Forms(from)) ...
+//   for (const OlderForm& form : older.Forms(from, &node.min_version)) ...
 #ifndef BRAID_CORE_ONNX_OLDER_H_
 #define BRAID_CORE_ONNX_OLDER_H_
 
@@ -32,13 +31,11 @@ class Older {
   // Types are those of `inferred`, or, where it is null, as the model declares them. Both outlive this.
   Older(const Scope& scope, const Inferred* inferred) : scope_(scope), inferred_(inferred) {}
 
-  // The oldest since_version, going back without a gap, under which this very node means what it means under
-  // its schema: inputs, outputs, attributes and types are accepted there, and nothing changed its meaning
-  // since.
-  int OldestVersion(const ScopeNode& node);
-  // Newest first, each older than the one before; none where the words never changed, or what became an input
-  // is not a constant.
-  std::vector<OlderForm> Forms(const ScopeNode& node);
+  // *min_version: the oldest since_version, going back without a gap, under which this very node means what
+  // it means under its schema: inputs, outputs, attributes and types are accepted there, and nothing changed
+  // its meaning since. Returned: newest first, each older than the one before; none where the words never
+  // changed, or what became an input is not a constant.
+  std::vector<OlderForm> Forms(const ScopeNode& node, int* min_version);
 
  private:
   // The same operator before `version`; null if that was its first.
