@@ -10,6 +10,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/plugins/checked/crash.h"
+
 namespace braid::conformance {
 namespace {
 
@@ -49,21 +51,6 @@ void Add(const void* begin, uint64_t bytes, const char* what, bool retired) {
   ++noted;
 }
 
-const char* NameOfSignal(int number) {
-  switch (number) {
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGFPE:
-      return "SIGFPE";
-    case SIGILL:
-      return "SIGILL";
-    default:
-      return "SIGABRT";
-  }
-}
-
 class Text {
  public:
   Text(char* to, size_t room) : to_(to), room_(room) {}
@@ -99,7 +86,7 @@ void OnCrash(int number, siginfo_t* info, void*) {
   } else {
     char line[512];
     Text text(line, sizeof line - 1);
-    text << "braid: " << NameOfSignal(number);
+    text << "braid: " << checked::NameOfSignal(number);
     Describe(number, *info, &text);
     line[text.size()] = '\n';
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, text.size() + 1);

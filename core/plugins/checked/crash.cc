@@ -38,21 +38,6 @@ class Line {
   size_t used_ = 0;
 };
 
-const char* NameOfSignal(int number) {
-  switch (number) {
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGFPE:
-      return "SIGFPE";
-    case SIGILL:
-      return "SIGILL";
-    default:
-      return "SIGABRT";
-  }
-}
-
 void OnCrash(int number, siginfo_t* info, void*) {
   Line line;
   line << "braid: ";
@@ -73,6 +58,21 @@ void OnCrash(int number, siginfo_t* info, void*) {
 }
 
 }  // namespace
+
+const char* NameOfSignal(int number) {
+  switch (number) {
+    case SIGSEGV:
+      return "SIGSEGV";
+    case SIGBUS:
+      return "SIGBUS";
+    case SIGFPE:
+      return "SIGFPE";
+    case SIGILL:
+      return "SIGILL";
+    default:
+      return "SIGABRT";
+  }
+}
 
 SlotMark::SlotMark(const char* plugin, const char* slot)
     : outer_plugin_(std::exchange(current_plugin, plugin)), outer_slot_(std::exchange(current_slot, slot)) {

@@ -22,6 +22,9 @@ class SlotMark {
 // writes the plugin and the slot to stderr. Signals that somebody else handles are left alone.
 void NameSlotsInCrashes();
 
+// "SIGSEGV", of one of these. May be called in a signal handler.
+const char* NameOfSignal(int number);
+
 }  // namespace braid::checked
 
 #endif  // BRAID_CORE_PLUGINS_CHECKED_CRASH_H_
