@@ -201,6 +201,17 @@ class BadInput25 : public ::testing::Test {
     EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
   }
+  // As FIXTURE_HOSTILE says.
+  static void OpenIsolated(std::shared_ptr<Plugin>* plugin, std::shared_ptr<Device>* device) {
+    Plugin::LoadOptions options;
+    options.isolate = true;
+    auto loaded = Plugin::Load(testing::FixtureLibrary("hostile"), options);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    auto made = (*loaded)->MakeDevice(0);
+    ASSERT_TRUE(made.ok() && (*made)->Open().ok());
+    *plugin = *std::move(loaded);
+    *device = *std::move(made);
+  }
   static absl::Status Misbehaves(const std::string& way, const char* slot) {
     if (way == "hang") setenv("BRAID_ISOLATE_DEADLINE_MS", "1000", 1);
     setenv("FIXTURE_HOSTILE", (way + "@" + slot).c_str(), 1);
@@ -384,19 +395,15 @@ TEST_F(BadInput25, MessagesThatCannotBe) {
 TEST_F(BadInput25, NobodyReadsTheSocket) {
   setenv("BRAID_ISOLATE_DEADLINE_MS", "1000", 1);
   setenv("FIXTURE_HOSTILE", "stop@device.health", 1);
-  Plugin::LoadOptions options;
-  options.isolate = true;
-  auto plugin = Plugin::Load(testing::FixtureLibrary("hostile"), options);
-  ASSERT_TRUE(plugin.ok()) << plugin.status();
-  auto device = (*plugin)->MakeDevice(0);
-  ASSERT_TRUE(device.ok() && (*device)->Open().ok());
-  auto signal = (*device)->FenceCreate();
-  ASSERT_TRUE(signal.ok() && (*device)->Health().ok());
+  std::shared_ptr<Plugin> plugin;
+  std::shared_ptr<Device> device;
+  ASSERT_NO_FATAL_FAILURE(OpenIsolated(&plugin, &device));
+  auto signal = device->FenceCreate();
+  ASSERT_TRUE(signal.ok() && device->Health().ok());
   usleep(300'000);
   const uint64_t start = HostNow();
   for (int i = 0; i < 10'000; ++i) signal->Signal(BRAID_OK);
-  EXPECT_THAT(std::string((*device)->Health().status().message()),
-              HasSubstr("did not read what it was sent"));
+  EXPECT_THAT(std::string(device->Health().status().message()), HasSubstr("did not read what it was sent"));
   EXPECT_LT(HostNow() - start, 5'000'000'000u);
 }
 
@@ -423,15 +430,12 @@ TEST_F(BadInput25, WhoSleepsIsForgotten) {
 TEST_F(BadInput25, TheRingStaysFull) {
   setenv("BRAID_ISOLATE_DEADLINE_MS", "1000", 1);
   setenv("FIXTURE_HOSTILE", "hang@device.buffer_free", 1);
-  Plugin::LoadOptions options;
-  options.isolate = true;
-  auto plugin = Plugin::Load(testing::FixtureLibrary("hostile"), options);
-  ASSERT_TRUE(plugin.ok()) << plugin.status();
-  auto device = (*plugin)->MakeDevice(0);
-  ASSERT_TRUE(device.ok() && (*device)->Open().ok());
+  std::shared_ptr<Plugin> plugin;
+  std::shared_ptr<Device> device;
+  ASSERT_NO_FATAL_FAILURE(OpenIsolated(&plugin, &device));
   const uint64_t start = HostNow();
   absl::Status status;
-  for (int i = 0; i < 20'000 && status.ok(); ++i) status = (*device)->BufferAlloc(64, 0, 1 << 16).status();
+  for (int i = 0; i < 20'000 && status.ok(); ++i) status = device->BufferAlloc(64, 0, 1 << 16).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("did not end device.buffer_free within its deadline"));
   EXPECT_LT(HostNow() - start, 10'000'000'000u);
 }
