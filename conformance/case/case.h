@@ -13,6 +13,7 @@
 //   ~inputs=runtime    all is given at run time
 //   ~inputs=constant   all but the first input is constant
 //   ~size=large        more than a million elements, or matrices beyond 256
+//   ~size=huge         more than 16 million elements
 //   ~size=many         eight axes, or 33 inputs or outputs
 //   ~magnitude=large   numbers that no float16 holds
 //   ~dims=symbols      extents are symbols, and the graph runs with two sets of shapes

@@ -145,9 +145,12 @@ class Domain {
   // and extents around powers of two. `rank` at least.
   Dims AnyShape(const std::string& name = "shape", int64_t least_rank = 0);
   // Circumstances that a domain heeds where it can. ~size=large: kLarge elements in one axis, or products of
-  // matrices beyond 256; AnyShape and Broadcast heed it. ~size=many: many axes, or many inputs or outputs.
-  static constexpr int64_t kLarge = (1 << 20) + 7;
+  // matrices beyond 256; AnyShape and Broadcast heed it, and ~size=huge, more than 65,536 times 256.
+  // ~size=many: many axes, or many inputs or outputs.
+  static constexpr int64_t kLarge = (1 << 20) + 7, kHuge = (1 << 24) + 7;
   bool IsLarge() const { return Is("~size", "large"); }
+  // The one axis of a case of ~size=large or huge; 0: it is neither.
+  int64_t LongAxis() const { return IsLarge() ? kLarge : Is("~size", "huge") ? kHuge : 0; }
   bool IsMany() const { return Is("~size", "many"); }
   // In a case of ~magnitude=large, what In draws evenly from here on is so much larger: by default beyond all
   // that a float16 holds, in the middle of the computation too.
@@ -203,6 +206,8 @@ class Domain {
   Tensor Draw(int32_t type, const Dims& dims, const Values& values);
 
   // ---- For the generator ----
+  // Whoever wants to know of choices, attributes and types alone: what is drawn is zero from here on.
+  void LeaveOutData() { without_data_ = true; }
   const std::vector<Choice>& choices() const { return choices_; }
   std::vector<Input>& inputs() { return inputs_; }
   const std::map<std::string, AttributeValue>& attributes() const { return attributes_; }
@@ -223,6 +228,7 @@ class Domain {
   mutable bool grown_ = false;
   mutable std::set<std::string> heeded_;
   double scale_ = 1;
+  bool without_data_ = false;
   std::vector<Choice> choices_;
   std::vector<Input> inputs_;
   std::map<std::string, AttributeValue> attributes_;

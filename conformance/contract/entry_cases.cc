@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "conformance/contract/cases.h"
+#include "conformance/contract/host_state.h"
 
 namespace braid::conformance {
 namespace {
@@ -304,12 +305,55 @@ void Health(Bench& b) {
         "health tells {} bytes free of {}", health.memory_free, b.info().memory_total);
 }
 
+void ProcessState(Bench& b) {
+  const HostState& start = HostStateAtStart();
+  const auto check = [&](const char* after) {
+    const std::string text = start.Difference(HostState::Now());
+    Check(text.empty(), "ABI-056: after {} {}", after, text);
+  };
+  check("an earlier case of this process");
+  b.entry();
+  check("the library was loaded");
+  b.plugin();
+  check("braid_plugin_query");
+  b.info();
+  check("enumerate");
+  b.device();
+  check("open");
+  {
+    const Workload w = b.Plain();
+    check("query");
+    const Exec exec = b.Compile(*w.view);
+    check("compile");
+    Run run(b, w, exec);
+    check("buffer_alloc");
+    run.Prepare();
+    check("transfer");
+    for (int i = 0; i < 3; ++i) {
+      Fence fence = run.Start();
+      check("submit");
+      const braid_status status = fence.Wait();
+      Check(status == BRAID_OK, "a run ends with {}: {}", StatusText(status), fence.Text());
+      check("a run");
+      run.Collect(fence.get());
+    }
+    run.ExpectRight();
+  }
+  check("what was made was freed");
+  b.Finish();
+  check("shutdown");
+}
+
 }  // namespace
 
 std::vector<ContractCase> EntryCases() {
   return {
       {"abi/entry-table", "ABI-053", "the tables have every slot that is not optional, and pairs whole",
        Table},
+      {"abi/host-process-state", "ABI-056",
+       "calls leave floating-point control, signals, working directory, umask, locale, environment, affinity "
+       "and the host's descriptors as they were",
+       ProcessState},
       {"abi/entry-twice", "ABI-051", "each query gives a plugin of its own, to one host and to two", Twice},
       {"abi/entry-at-once", "ABI-051", "two hosts query, open, close and shut down at the same time", AtOnce},
       {"abi/entry-larger-host", "ABI-033", "a host table longer than known is taken", LargerHost},

@@ -41,6 +41,11 @@ class HostMemory {
     NoteMemory(all_, total_, what);
     gone_ = what;
   }
+  // From now on nobody can write it, until it is gone.
+  void ReadOnly() {
+    mprotect(all_, total_, PROT_READ);
+    NoteMemory(all_, total_, "an input was written");
+  }
 
  private:
   uint8_t* all_ = nullptr;

@@ -8,6 +8,7 @@
 
 #include "conformance/contract/cases.h"
 #include "conformance/contract/host_memory.h"
+#include "conformance/contract/host_state.h"
 
 namespace braid::conformance {
 namespace {
@@ -53,6 +54,29 @@ void HostSkewed(Bench& b) {
           text);
     Check(std::memcmp(run.bindings.back().host, w.outputs[0].bytes.data(), w.outputs[0].bytes.size()) == 0,
           "a run at addresses {} bytes off is wrong", skew);
+  }
+}
+
+void HostReadOnly(Bench& b) {
+  if (!b.Has(BRAID_HOST_BINDINGS)) throw NotThere("the device takes no host memory");
+  for (const int64_t n : {1, 37, 1025}) {
+    const Workload w = Elementwise(b.Elementwise(), {n});
+    const Exec exec = b.Compile(*w.view);
+    Run run(b, w, exec, {.host = true});
+    run.Prepare();
+    std::vector<std::unique_ptr<HostMemory>> memory;
+    for (size_t i = 0; i < w.inputs.size(); ++i) {
+      const std::vector<uint8_t>& bytes = w.inputs[i].bytes;
+      memory.push_back(std::make_unique<HostMemory>(bytes.size(), false));
+      std::memcpy(memory.back()->data(), bytes.data(), bytes.size());
+      memory.back()->ReadOnly();
+      run.bindings[i].host = memory.back()->data();
+    }
+    std::string text;
+    const braid_status status = run.Try(&text);
+    Check(status == BRAID_OK, "a run whose inputs are read-only ends with {}: {}", StatusText(status), text);
+    run.Collect();
+    run.ExpectRight();
   }
 }
 
@@ -133,22 +157,30 @@ uint64_t Heap() {
 
 // That `step` leaves nothing behind: after a time to warm up neither the heap nor the process grows with it.
 // What a driver keeps comes in leaps, so that growth counts only where each quarter shows it.
+// Likewise of descriptors and threads.
 template <class Step>
 void Flat(const char* what, int steps, uint64_t bytes_a_step, const Step& step) {
   for (int i = 0; i < steps / 4; ++i) step();
   uint64_t least_heap = UINT64_MAX, least_resident = UINT64_MAX;
+  uint64_t least_descriptors = UINT64_MAX, least_threads = UINT64_MAX;
+  const auto growth = [](uint64_t before, uint64_t after) { return after > before ? after - before : 0; };
   for (int quarter = 0; quarter < 4; ++quarter) {
     const uint64_t heap = Heap(), resident = Resident();
+    const uint64_t descriptors = OpenDescriptors(), threads = RunningThreads();
     for (int i = 0; i < steps / 4; ++i) step();
-    const uint64_t heap_now = Heap(), resident_now = Resident();
-    least_heap = std::min(least_heap, heap_now > heap ? heap_now - heap : 0);
-    least_resident = std::min(least_resident, resident_now > resident ? resident_now - resident : 0);
+    least_heap = std::min(least_heap, growth(heap, Heap()));
+    least_resident = std::min(least_resident, growth(resident, Resident()));
+    least_descriptors = std::min(least_descriptors, growth(descriptors, OpenDescriptors()));
+    least_threads = std::min(least_threads, growth(threads, RunningThreads()));
   }
   const auto a_quarter = static_cast<uint64_t>(steps / 4);
   Check(least_heap < bytes_a_step * a_quarter, "ABI-035: the heap grows by {} bytes with each {} {}",
         least_heap, a_quarter, what);
   Check(least_resident < std::max<uint64_t>(bytes_a_step * a_quarter, 65536),
         "ABI-035: the process grows by {} bytes with each {} {}", least_resident, a_quarter, what);
+  Check(least_descriptors == 0, "ABI-035: {} descriptors more are open after each {} {}", least_descriptors,
+        a_quarter, what);
+  Check(least_threads == 0, "ABI-035: {} threads more run after each {} {}", least_threads, a_quarter, what);
 }
 
 void RunsFlat(Bench& b) {
@@ -226,6 +258,8 @@ std::vector<ContractCase> MemoryCases() {
       {"memory/host-at-start", "ABI-037, ABI-024", "host bindings begin behind an unreadable page",
        HostAtStart},
       {"memory/host-skewed", "ABI-037", "host bindings at every address that elements may have", HostSkewed},
+      {"memory/host-read-only", "ABI-024", "inputs in pages that cannot be written, as mapped files are",
+       HostReadOnly},
       {"memory/canaries", "ABI-037, ABI-024",
        "tensors of odd sizes in larger buffers: what lies around stays, inputs stay", Canaries},
       {"memory/smallest-offset", "ABI-037, ABI-024",

@@ -274,6 +274,21 @@ void Guarded(Bench& b) {
     }
 }
 
+void ArgumentsGone(Bench& b) {
+  const Buffer buffer = b.Alloc(5000);
+  for (unsigned i = 0; i < 20; ++i) {
+    auto data = Pattern(5000, i);
+    const braid_transfer transfer =
+        Made(BRAID_TRANSFER_WRITE, &buffer, 0, nullptr, 0, data.data(), data.size());
+    HostMemory lent(sizeof transfer, false);
+    std::memcpy(lent.data(), &transfer, sizeof transfer);
+    Fence fence = b.Transfer(*reinterpret_cast<const braid_transfer*>(lent.data()));
+    lent.Forbid("ABI-057: an argument of transfer was used after it had returned");
+    Done(std::move(fence), "a write");
+    Same(b.Read(buffer, 0, 5000), data, "after a transfer whose arguments are gone");
+  }
+}
+
 }  // namespace
 
 std::vector<ContractCase> TransferCases() {
@@ -292,6 +307,8 @@ std::vector<ContractCase> TransferCases() {
       {"abi/transfer-bad-queue", "ABI-045, ABI-036", "a queue that is not there is refused", BadQueue},
       {"abi/transfer-missing-side", "ABI-045, ABI-036",
        "a missing buffer or host memory, an unknown kind: refused", MissingSide},
+      {"abi/transfer-arguments-gone", "ABI-057", "a transfer is unreadable once the call has returned",
+       ArgumentsGone},
       {"memory/transfer-guarded", "ABI-037, ABI-052",
        "host memory of transfers lies between unreadable pages", Guarded},
   };

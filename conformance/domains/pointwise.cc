@@ -35,8 +35,8 @@ const TwoShapes kTwoShapes[] = {{"same", {3, 4, 5}, {3, 4, 5}},
 }  // namespace
 
 void Broadcast(Domain& d, Dims* a, Dims* b) {
-  if (d.IsLarge()) {
-    *a = *b = {Domain::kLarge};
+  if (const int64_t n = d.LongAxis(); n > 0) {
+    *a = *b = {n};
     return;
   }
   if (!d.has_attribute("broadcast") && d.IsMany()) {

@@ -3,6 +3,7 @@
 // Domains of operators that are products of matrices, and of what comes with them.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "conformance/case/domain.h"
 
@@ -12,6 +13,24 @@ namespace {
 // Small whole numbers, so that no sum of integers overflows.
 Values Factors(const Domain& d, const std::string& type) {
   return d.is_integer(type) ? Whole(-9, 9) : Spread(4);
+}
+
+// Of products of a row and a column: infinity and NaN on one side, which meet zeros on the other. What skips
+// zeros, or fills up with them, loses the NaN that such products are.
+bool IsSpecial(Domain& d) {
+  return !d.is_integer("T") && d.Pick("values", {"plain", "special"}) == "special";
+}
+Values SpecialFactors(bool left) {
+  std::vector<double> values;
+  for (int i = 0; i < 99; ++i) values.push_back((i * 7 % 11 - 5) / 2.0);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (left) {
+    values[5] = kInfinity;
+    values[40] = std::numeric_limits<double>::quiet_NaN();
+  } else {
+    values[70] = -kInfinity;
+  }
+  return Given(values);
 }
 
 Dims Extents(const Domain& d, Dims dims) {
@@ -42,6 +61,7 @@ const TwoMatrices kMatMuls[] = {{"plain", {3, 33}, {33, 5}},
                                 {"k1025", {4, 1025}, {1025, 9}},
                                 {"one_row", {1, 1025}, {1025, 33}},
                                 {"one_column", {33, 257}, {257, 1}},
+                                {"many", {65, 2, 3}, {65, 3, 4}},
                                 {"tails", {65, 31}, {31, 63}},
                                 {"tiles", {129, 65}, {65, 127}},
                                 {"long", {65537, 2}, {2, 1}},
@@ -59,10 +79,11 @@ void MatMul(Domain& d) {
     d.In({257, 255}, Factors(d, "T"));
     return d.In({255, 263}, Factors(d, "T"));
   }
+  const bool special = IsSpecial(d);
   for (const TwoMatrices& m : kMatMuls)
     if (chosen == m.name) {
-      d.In(Extents(d, m.a), Factors(d, "T"));
-      d.In(Extents(d, m.b), Factors(d, "T"));
+      d.In(Extents(d, m.a), special ? SpecialFactors(true) : Factors(d, "T"));
+      d.In(Extents(d, m.b), special ? SpecialFactors(false) : Factors(d, "T"));
     }
 }
 
@@ -106,8 +127,9 @@ void Gemm(Domain& d) {
     if (c == "row_matrix" || c == "column" || c == "one_matrix") d.Reject("suffixes only");
     d.AttrInt("broadcast", 1);
   }
-  d.In(a ? Dims{k, m} : Dims{m, k}, Factors(d, "T"));
-  d.In(b ? Dims{n, k} : Dims{k, n}, Factors(d, "T"));
+  const bool special = IsSpecial(d);
+  d.In(a ? Dims{k, m} : Dims{m, k}, special ? SpecialFactors(true) : Factors(d, "T"));
+  d.In(b ? Dims{n, k} : Dims{k, n}, special ? SpecialFactors(false) : Factors(d, "T"));
   if (c != "absent")
     d.In(dims, Factors(d, "T"));
   else if (d.version() < 11)
@@ -170,7 +192,11 @@ void Einsum(Domain& d) {
   for (const Equation& e : kEquations) {
     if (chosen != e.name) continue;
     d.AttrText("equation", e.text);
-    for (const Dims& dims : e.shapes) d.In(Extents(d, dims), d.is_integer("T") ? Whole(-2, 2) : Spread(3));
+    const bool special = e.shapes.size() == 2 && IsSpecial(d);
+    for (size_t i = 0; i < e.shapes.size(); ++i)
+      d.In(Extents(d, e.shapes[i]), special             ? SpecialFactors(i == 0)
+                                    : d.is_integer("T") ? Whole(-2, 2)
+                                                        : Spread(3));
   }
 }
 

@@ -19,6 +19,7 @@
 #include <random>
 #include <system_error>
 
+#include "conformance/contract/host_state.h"
 #include "conformance/run/crash.h"
 #include "conformance/run/job.h"
 
@@ -93,6 +94,7 @@ Result Timed(const Job& job) {
     to = high;
   }
   dup2(STDERR_FILENO, STDOUT_FILENO);
+  HostStateAtStart();
   WriteCrashesTo(note);
   std::string head;
   Append(&head, token);

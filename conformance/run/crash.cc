@@ -101,9 +101,8 @@ void Replace(bool ours, void (*with)(struct sigaction*)) {
   for (const int number : kSignals) {
     struct sigaction now, next;
     if (sigaction(number, nullptr, &now) != 0) continue;
-    const bool is_ours = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnCrash;
     const bool is_default = (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
-    if (!(ours ? is_ours : is_default)) continue;
+    if (!(ours ? IsCrashWatch(now) : is_default)) continue;
     memset(&next, 0, sizeof next);
     with(&next);
     sigaction(number, &next, nullptr);
@@ -111,6 +110,10 @@ void Replace(bool ours, void (*with)(struct sigaction*)) {
 }
 
 }  // namespace
+
+bool IsCrashWatch(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == OnCrash;
+}
 
 SlotMark::SlotMark(const char* name) : outer_(std::exchange(current_slot, name)) {
   last_slot.store(name, std::memory_order_relaxed);

@@ -5,6 +5,8 @@
 #ifndef BRAID_CONFORMANCE_RUN_CRASH_H_
 #define BRAID_CONFORMANCE_RUN_CRASH_H_
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -48,6 +50,8 @@ class CrashWatch {
   CrashWatch(const CrashWatch&) = delete;
   CrashWatch& operator=(const CrashWatch&) = delete;
 };
+// Whether such a watch is what handles the signal.
+bool IsCrashWatch(const struct sigaction& action);
 
 }  // namespace braid::conformance
 

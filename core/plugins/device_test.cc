@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <thread>
 
@@ -173,6 +174,18 @@ TEST(Device, ALossIsRemembered) {
   EXPECT_TRUE(s.device->lost());
   EXPECT_EQ(Message(s.device->Error(BRAID_DEVICE_LOST, "submit")),
             "fixture:0: submit: the device is lost: the fixture was told to lose its device");
+}
+
+TEST(Device, FloatingPointControlIsPutBackAfterACall) {
+  const uint64_t before = FloatControl::Now();
+  EXPECT_EQ(AtBoundary([&]() -> braid_status {
+              std::fesetround(FE_UPWARD);
+              EXPECT_NE(FloatControl::Now(), before);
+              return BRAID_OK;
+            }),
+            BRAID_OK);
+  EXPECT_EQ(FloatControl::Now(), before);
+  EXPECT_EQ(std::fegetround(), FE_TONEAREST);
 }
 
 // ---- Bad inputs 25, what the wrappers themselves look at ----

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/plugins/checked/checked.h"
 #include "core/plugins/device.h"
+#include "core/plugins/float_control.h"
 #include "core/plugins/host.h"
 #include "core/plugins/isolate/isolate.h"
 #include "core/plugins/manifest.h"
@@ -137,6 +138,7 @@ absl::StatusOr<std::shared_ptr<Plugin>> Plugin::Load(const std::string& library,
     return plugin;
   }
   // Never closed: threads and thread-local objects of a plugin outlive every promise it makes.
+  const FloatControl control;
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = dlerror();

@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/plugins/float_control.h"
+
 namespace braid {
 namespace {
 
@@ -91,6 +93,7 @@ void ThreadPool::Start() {
 }
 
 void ThreadPool::Drain(Slot& slot, uint32_t worker) {
+  const FloatControl control;
   const bool outer = in_task;
   const uint32_t outer_worker = own_worker;
   in_task = true;

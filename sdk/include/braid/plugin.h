@@ -18,7 +18,7 @@
  *    returns. Work that fails later reports through fence.completion.
  *  - After DEVICE_LOST every pending fence completes with it, and every free, destroy and close still succeeds.
  *  - Isolated, only the host's own extensions exist; get_extension answers NULL to others.
- *  - Slots marked (optional) may be NULL, or answer UNSUPPORTED as if they were. No exception, signal or longjmp may leave a function.
+ *  - Slots marked (optional) may be NULL, or answer UNSUPPORTED as if they were. No exception, signal or longjmp may leave a function. A call leaves the process as it was: floating-point control, signals, working directory, locale, environment (threads.md).
  */
 #ifndef BRAID_PLUGIN_H_
 #define BRAID_PLUGIN_H_
