@@ -25,8 +25,8 @@ class FloatControl {
   FloatControl(const FloatControl&) = delete;
   FloatControl& operator=(const FloatControl&) = delete;
 
-  // Of this thread, without the flags of what has happened: x86's MXCSR and x87 control word, ARM's FPCR, else
-  // the direction of rounding.
+  // Of this thread, without the flags of what has happened: x86's MXCSR and x87 control word, ARM's FPCR,
+  // else the direction of rounding.
   static uint64_t Now() {
 #if defined(__SSE__)
     uint16_t x87;
