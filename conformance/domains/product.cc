@@ -28,7 +28,7 @@ Values SpecialFactors(bool left) {
     values[5] = kInfinity;
     values[40] = std::numeric_limits<double>::quiet_NaN();
   } else {
-    values[70] = -kInfinity;
+    values[90] = -kInfinity;
   }
   return Given(values);
 }

@@ -235,8 +235,11 @@ Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& 
   for (uint32_t i = 0; i < wide.size(); ++i) {
     data.push_back(wide[i].present() && wide[i].type() == reference::kDouble);
     summand.push_back(data[i] && std::find(linear.begin(), linear.end(), i) == linear.end());
-    magnitudes.push_back(data[i] ? Magnitudes(wide[i]) : wide[i]);
-    squares.push_back(data[i] ? Mapped(wide[i], [](double v) { return v * v; }) : wide[i]);
+    // Of what is finite: infinity and NaN make no error, they are the result.
+    magnitudes.push_back(
+        data[i] ? Mapped(wide[i], [](double v) { return std::isfinite(v) ? std::fabs(v) : 0; }) : wide[i]);
+    squares.push_back(data[i] ? Mapped(wide[i], [](double v) { return std::isfinite(v) ? v * v : 0; })
+                              : wide[i]);
     ones.push_back(data[i] ? Filled(wide[i].dims(), summand[i] ? 0 : 1) : wide[i]);
   }
   const bool has_summand = std::find(summand.begin(), summand.end(), true) != summand.end();
@@ -275,8 +278,13 @@ Wide WideNode::RunDot(const std::vector<Tensor>& wide, const std::vector<Wide>& 
   constexpr double kLambda = 8;
   const double worst = n * u < 1 ? n * u / (1 - n * u) : kInfinity;
   const double gamma = std::min(worst, kLambda * std::sqrt(n) * u);
-  w.error = Mapped(w.value, absolute,
-                   [&](double v, double a) { return gamma * a + rule_.ulps * UnitAt(type_, v); });
+  // A result that is not finite is so for certain where no sum of finite products can have overflown in any
+  // type.
+  constexpr double kNoOverflow = 30000;
+  w.error = Mapped(w.value, absolute, [&](double v, double a) {
+    if (!std::isfinite(v)) return a < kNoOverflow ? 0 : kInfinity;
+    return gamma * a + rule_.ulps * UnitAt(type_, v);
+  });
   const Tensor squared = apart(squares);
   w.deviation = Tensor(reference::kDouble, w.value.dims());
   for (int64_t i = 0; i < w.value.size(); ++i) {
