@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "conformance/case/generate.h"
 #include "conformance/oracle/oracle.h"
 
 namespace braid::conformance {
@@ -36,6 +39,26 @@ TEST(Judge, AMapHasNoOrder) {
       Judge(Map(Tensor::Of<std::string>({2}, {"a", "b"}), Tensor::Of<float>({2}, {2, 1})), want, 0).text, "");
   EXPECT_NE(
       Judge(Map(Tensor::Of<std::string>({2}, {"a", "b"}), Tensor::Of<float>({2}, {1, 2})), want, 0).text, "");
+}
+
+TEST(Judge, ProductsOfInfinityAndNaNAreHeldToTheExactResult) {
+  const std::vector<Expected> expected = Expect(Build(CaseOf("ai.onnx/MatMul-13/values=special")), 0);
+  ASSERT_EQ(expected.size(), 1u);
+  const Expected& want = expected[0];
+  std::vector<float> values;
+  for (int64_t i = 0; i < want.value.size(); ++i)
+    values.push_back(static_cast<float>(want.value.data<double>()[i]));
+  const auto judged = [&] {
+    return Judge(Value(Tensor::Of<float>(want.value.dims(), values)), want, 0).text;
+  };
+  EXPECT_EQ(judged(), "");
+  ASSERT_TRUE(std::isnan(values[0]));  // a zero met infinity
+  ASSERT_TRUE(std::isinf(values[1]));
+  values[0] = 1;
+  EXPECT_NE(judged(), "") << "skipped zeros";
+  values[0] = static_cast<float>(want.value.data<double>()[0]);
+  values[1] = -values[1];
+  EXPECT_NE(judged(), "") << "the other infinity";
 }
 
 }  // namespace
