@@ -20,7 +20,7 @@ class HostState {
  public:
   static HostState Now();
   // What is otherwise in `now`, for people: "the working directory is '/', not '/tmp'"; empty: nothing.
-  // Descriptors and signal handlers beyond those of this state may be there.
+  // Descriptors beyond those of this state may be there.
   std::string Difference(const HostState& now) const;
 
  private:
