@@ -2,6 +2,7 @@
 # What `cmake --install` puts where, so that others find Braid with find_package(braid) or pkg-config:
 #   bin/braid  lib/libbraid.so  lib/braid/plugins/  include/braid/  lib/cmake/braid/  lib/pkgconfig/braid.pc
 #   share/doc/braid/  share/braid/examples/  share/braid/cases/ (what `braid verify` needs beside the cases)
+#   share/braid/abi/ (the layout of each version of plugin.h; its oldest header, with a plugin and a host built with it)
 # Imported targets: braid::braid (the library for applications), braid::sdk (plugin.h and graph.h), braid::kit (helpers
 # for plugins written in C++); and the function braid_plugin().
 
@@ -44,6 +45,8 @@ foreach(folder IN ITEMS abi decisions how-to reference)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/${folder}" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/sdk/examples" DESTINATION ${CMAKE_INSTALL_DATADIR}/braid)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/sdk/abi/frozen" DESTINATION ${CMAKE_INSTALL_DATADIR}/braid/abi USE_SOURCE_PERMISSIONS)
+install(FILES "${PROJECT_SOURCE_DIR}/sdk/abi/layout-0.1.txt" "${PROJECT_SOURCE_DIR}/sdk/abi/types-0.1.abi" DESTINATION ${CMAKE_INSTALL_DATADIR}/braid/abi)
 install(FILES "${PROJECT_SOURCE_DIR}/docs/status.md" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES
   "${PROJECT_SOURCE_DIR}/tests/known/reference.txt"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Binaries of the present ABI, kept and run against the Braid of today: a rehearsal of the freeze.
+"""A header, a plugin and a host of the present ABI, kept and run against the Braid of today: a rehearsal of the freeze.
 
-frozen.py check --braid PROGRAM --plugin LIBRARY   runs the kept plugin under `braid conformance` (kind abi, level smoke),
-                                                   and the kept host with the plugin LIBRARY
-frozen.py make                                     makes the kept binaries of this machine's architecture anew
+frozen.py check --braid PROGRAM --plugin LIBRARY   runs the kept plugin, as it was built then and built today with the kept header,
+                                                   under `braid conformance` (kind abi, level smoke), and the kept host with
+                                                   the plugin LIBRARY
+frozen.py make                                     keeps today's header and plugin, and makes the binaries of this machine's architecture
 
 sdk/abi/frozen/README.md says when to make them anew. Ends with `N passed, N failed, N skipped`.
 """
@@ -13,6 +14,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,28 +34,37 @@ def run(command, **environment):
     return subprocess.run([str(c) for c in command], capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def make(folder):
-    """The plugin is the C template under the name `frozen`; neither binary needs more than the C library."""
-    flags = ["-std=c99", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-ffile-prefix-map=" + str(SDK) + "=sdk", "-I", SDK / "include", "-s"]
+FLAGS = ["-std=c99", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-s"]
+
+
+def compiler(*arguments):
+    built = run(["cc", *FLAGS, *arguments])
+    if built.returncode:
+        sys.exit(built.stderr)
+
+
+def build_plugin(kept, folder):
+    """The plugin of `kept` with the header beside it, and its manifest, into `folder`; it needs no more than the C library."""
     folder.mkdir(parents=True, exist_ok=True)
-    template = SDK / "template/c"
     with tempfile.TemporaryDirectory() as work:
-        source = Path(work, "frozen.c")
-        source.write_text((template / "plugin.c.in").read_text().replace("{{name}}", "frozen"))
         exports = Path(work, "frozen.map")
         exports.write_text("{ global: braid_plugin_query; local: *; };\n")
-        for command in (
-            ["cc", *flags, "-fPIC", "-shared", "-fvisibility=hidden", f"-Wl,--version-script={exports}", "-Wl,-z,defs", source, "-o", folder / "libbraid_frozen.so"],
-            ["cc", *flags, HERE / "host.c", "-ldl", "-o", folder / "host"],
-        ):
-            built = run(command)
-            if built.returncode:
-                sys.exit(built.stderr)
-    manifest = (template / "plugin.braid.json.in.in").read_text().replace("{{name}}", "frozen")
+        compiler(f"-ffile-prefix-map={kept}=frozen", "-I", kept / "include", "-fPIC", "-shared", "-fvisibility=hidden",
+                 f"-Wl,--version-script={exports}", "-Wl,-z,defs", kept / "plugin.c", "-o", folder / "libbraid_frozen.so")
+    manifest = (SDK / "template/c/plugin.braid.json.in.in").read_text().replace("{{name}}", "frozen")
     manifest = manifest.replace("@BRAID_PLUGIN_NAME@", "frozen").replace("@BRAID_PLUGIN_LIBRARY@", "libbraid_frozen.so")
     (folder / "frozen.braid.json").write_text(manifest)
-    for file in sorted(folder.iterdir()):
-        print(f"wrote {file.relative_to(SDK)}, {file.stat().st_size} bytes")
+
+
+def make(kept, machine):
+    """Keeps today's header and, under the name `frozen`, the C template; builds both binaries of `machine` from them."""
+    (kept / "include/braid").mkdir(parents=True, exist_ok=True)
+    shutil.copy(SDK / "include/braid/plugin.h", kept / "include/braid")
+    (kept / "plugin.c").write_text((SDK / "template/c/plugin.c.in").read_text().replace("{{name}}", "frozen"))
+    build_plugin(kept, kept / machine)
+    compiler("-I", kept / "include", HERE / "host.c", "-ldl", "-o", kept / machine / "host")
+    for file in sorted(f for f in kept.rglob("*") if f.is_file()):
+        print(f"{file.relative_to(SDK)}, {file.stat().st_size} bytes")
 
 
 def old_plugin(folder, braid):
@@ -84,22 +95,27 @@ def main():
     arguments = parser.parse_args()
     machine = MACHINES.get(platform.machine(), platform.machine())
     if arguments.what == "make":
-        make(HERE / version() / machine)
+        make(HERE / version(), machine)
         return 0
     if arguments.braid is None or arguments.plugin is None:
         parser.error("check needs --braid and --plugin")
     passed = failed = skipped = 0
     # While the ABI is 0.x, older minors need not work; from 1.0 on every folder of the major must.
     kept = [HERE / version()] if version().startswith("0.") else sorted(HERE.glob(f"{version().split('.')[0]}.*"))
-    for folder in (k / machine for k in kept):
-        if not folder.is_dir():
-            print(f"skipped {folder.relative_to(HERE)}: nothing is kept for this machine")
-            skipped += 2
-            continue
-        for name, wrong in (("plugin", old_plugin(folder, arguments.braid)), ("host", old_host(folder, arguments.plugin))):
-            failed += bool(wrong)
-            passed += not wrong
-            print(f"{'FAILED' if wrong else 'passed'} {folder.relative_to(HERE)} {name}" + (f"\n{wrong}" if wrong else ""))
+    for folder in kept:
+        with tempfile.TemporaryDirectory() as rebuilt:
+            build_plugin(folder, Path(rebuilt))
+            checks = [("plugin, built with the kept header", lambda: old_plugin(Path(rebuilt), arguments.braid))]
+            if (folder / machine).is_dir():
+                checks += [("plugin", lambda: old_plugin(folder / machine, arguments.braid)), ("host", lambda: old_host(folder / machine, arguments.plugin))]
+            else:
+                print(f"skipped the binaries of {folder.name}: none are kept for {machine}")
+                skipped += 2
+            for name, check in checks:
+                wrong = check()
+                failed += bool(wrong)
+                passed += not wrong
+                print(f"{'FAILED' if wrong else 'passed'} {folder.name} {name}" + (f"\n{wrong}" if wrong else ""))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

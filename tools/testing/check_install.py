@@ -163,7 +163,8 @@ class Install:
 
     def example(self) -> None:
         outside, share = self.outside, self.prefix / "share"
-        for file in ("doc/braid/how-to/write-a-plugin.md", "doc/braid/abi/rules.md", "braid/cases/reference.txt"):
+        for file in ("doc/braid/how-to/write-a-plugin.md", "doc/braid/abi/rules.md", "braid/cases/reference.txt", "braid/abi/layout-0.1.txt",
+                     "braid/abi/frozen/0.1/include/braid/plugin.h"):
             if not (share / file).exists():
                 raise RuntimeError(f"share/{file} is not installed")
         run(sys.executable, "-m", "py_compile", share / "braid" / "cases" / "dump_cases.py")
