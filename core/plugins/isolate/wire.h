@@ -69,6 +69,18 @@ enum class Op : uint32_t {
   kCompletion = 200,
 };
 
+// The slots that a plugin may leave out, in the answer to kHello: those that it has.
+enum Slots : uint32_t {
+  kEstimateSlot = 1u << 0,
+  kLinkSlot = 1u << 1,
+  kCheckBlobSlot = 1u << 2,
+  kLoadBlobSlot = 1u << 3,
+  kSaveBlobSlot = 1u << 4,
+  kCancelSlot = 1u << 5,
+  kImportSlot = 1u << 6,       // where buffers can be memory of both processes
+  kFenceCreateSlot = 1u << 7,  // with signal
+};
+
 struct Header {
   uint32_t op = 0, bytes = 0;
   uint64_t id = 0;  // of the call, fence or question
