@@ -89,9 +89,13 @@ class Generator {
       for (const auto& [circumstance, option] :
            {std::pair("~size", "large"), {"~size", "many"}, {"~magnitude", "large"}})
         Add(plain_, {{circumstance, option}}, Level::kDefault);
-    // The largest cost seconds each, and much to make: of the most used at the default level.
+    // The largest cost seconds each, and much to make: of the most used at the default level. So many strings
+    // would be minutes and gigabytes of allocating them one by one.
     const bool most_used = op_.name == "Add" || op_.name == "Relu";
-    if (op_.newest && level_ >= (most_used ? Level::kDefault : Level::kFull))
+    const bool strings = std::any_of(plain_.begin(), plain_.end(), [](const auto& t) {
+      return t.second == ElementTypeOf("tensor(string)");
+    });
+    if (op_.newest && !strings && level_ >= (most_used ? Level::kDefault : Level::kFull))
       Add(plain_, {{"~size", "huge"}}, level_);
     return std::move(cases_);
   }

@@ -279,9 +279,7 @@ class Extractor {
         continue;
       }
       if (sparse.has_values()) {
-        auto dense = ReadSparseTensor(sparse, origin_, &tensor);
-        if (!dense.ok()) return dense.status();
-        tensor.set_raw_data(std::string(reinterpret_cast<const char*>((*dense)->data), (*dense)->bytes));
+        if (absl::Status s = ReadSparseTensor(sparse, origin_, &tensor); !s.ok()) return s;
       }
       tensor.set_name(node.output(0));
       *graph->add_initializer() = std::move(tensor);
@@ -289,10 +287,7 @@ class Extractor {
     *graph->mutable_node() = std::move(nodes);
     for (const auto& sparse : graph->sparse_initializer()) {
       pb::TensorProto tensor;
-      auto dense = ReadSparseTensor(sparse, origin_, &tensor);
-      if (!dense.ok()) return dense.status();
-      tensor.set_name(sparse.values().name());
-      tensor.set_raw_data(std::string(reinterpret_cast<const char*>((*dense)->data), (*dense)->bytes));
+      if (absl::Status s = ReadSparseTensor(sparse, origin_, &tensor); !s.ok()) return s;
       *graph->add_initializer() = std::move(tensor);
     }
     graph->clear_sparse_initializer();

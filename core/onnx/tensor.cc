@@ -276,8 +276,7 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadTensor(const pb::TensorProto
   return data.owner != nullptr && aligned ? MakeConstant(data) : MakeConstant(data.span);
 }
 
-absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse,
-                                                                 Origin& origin, pb::TensorProto* dense) {
+absl::Status ReadSparseTensor(const pb::SparseTensorProto& sparse, Origin& origin, pb::TensorProto* dense) {
   const pb::TensorProto& values = sparse.values();
   const pb::TensorProto& indices = sparse.indices();
   const auto bad = [&](std::string_view cause) {
@@ -289,57 +288,67 @@ absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::Spars
   *dense->mutable_dims() = sparse.dims();
   uint64_t elements = 0, bytes = 0;
   if (absl::Status s = CheckDims(*dense, &elements, &bytes); !s.ok()) return s;
-  const int bits = ElementBits(values.data_type());
-  if (values.data_type() == pb::TensorProto::STRING || bits == 0)
-    return bad("has an unsupported element type");
   if (values.dims_size() != 1) return bad("has values that are no list");
   const auto count = static_cast<uint64_t>(values.dims(0));
   absl::StatusOr<std::shared_ptr<const Constant>> data = ReadTensor(values, origin);
   if (!data.ok()) return data.status();
+  const bool strings = values.data_type() == pb::TensorProto::STRING;
+  // What an empty string takes of protobuf's memory.
+  if (strings && elements > INT32_MAX) return bad("has more strings than protobuf can hold");
+  if (strings) bytes = elements * (sizeof(std::string) + sizeof(std::string*));
   origin.dense_bytes += std::min<uint64_t>((*data)->bytes, kMaxBytes / 128) * 64;
   if (bytes > origin.dense_bytes)
     return bad(absl::StrCat("has ", (*data)->bytes, " bytes of values and would have ", bytes,
                             " as a dense tensor; ", origin.dense_bytes, " are allowed"));
   origin.dense_bytes -= bytes;
 
+  // What is not listed is zero, or the empty string.
+  std::string* raw = nullptr;
+  if (strings) {
+    dense->mutable_string_data()->Reserve(static_cast<int>(elements));
+    for (uint64_t i = 0; i < elements; ++i) dense->add_string_data();
+  } else {
+    raw = dense->mutable_raw_data();
+    raw->assign(bytes, '\0');
+  }
+  if (count == 0) return absl::OkStatus();
   const int rank = sparse.dims_size();
   const bool linear = indices.dims_size() == 1;
-  std::shared_ptr<uint8_t> out = Allocate(bytes);
-  std::memset(out.get(), 0, bytes);
-  if (count > 0) {
-    if (indices.data_type() != pb::TensorProto::INT64) return bad("has indices that are not INT64");
-    if (indices.dims_size() < 1 || indices.dims_size() > 2 ||
-        static_cast<uint64_t>(indices.dims(0)) != count || (!linear && indices.dims(1) != rank)) {
-      return bad("has indices of the wrong shape");
-    }
-    absl::StatusOr<std::shared_ptr<const Constant>> where = ReadTensor(indices, origin);
-    if (!where.ok()) return where.status();
-    const auto* index = reinterpret_cast<const int64_t*>((*where)->data);
-    const uint64_t size = static_cast<uint64_t>(bits) / 8;
-    uint64_t before = 0;
-    for (uint64_t i = 0; i < count; ++i) {
-      uint64_t position = 0;
-      if (linear) {
-        if (index[i] < 0) return bad("has a negative index");
-        position = static_cast<uint64_t>(index[i]);
-      } else {
-        for (int d = 0; d < rank; ++d) {
-          const int64_t at = index[i * static_cast<uint64_t>(rank) + static_cast<uint64_t>(d)];
-          if (at < 0 || at >= sparse.dims(d)) return bad("has an index out of range");
-          position = position * static_cast<uint64_t>(sparse.dims(d)) + static_cast<uint64_t>(at);
-        }
-      }
-      if (position >= elements) return bad("has an index out of range");
-      // As SparseTensorProto says; so none is there twice.
-      if (i > 0 && position <= before) return bad(absl::StrCat("has indices out of order at position ", i));
-      before = position;
-      if (bits < 8)
-        PutPacked(PackedAt((*data)->data, i, bits), position, bits, out.get());
-      else
-        std::memcpy(out.get() + position * size, (*data)->data + i * size, size);
-    }
+  if (indices.data_type() != pb::TensorProto::INT64) return bad("has indices that are not INT64");
+  if (indices.dims_size() < 1 || indices.dims_size() > 2 || static_cast<uint64_t>(indices.dims(0)) != count ||
+      (!linear && indices.dims(1) != rank)) {
+    return bad("has indices of the wrong shape");
   }
-  return MakeConstant(Bytes{absl::MakeConstSpan(out.get(), bytes), out});
+  absl::StatusOr<std::shared_ptr<const Constant>> where = ReadTensor(indices, origin);
+  if (!where.ok()) return where.status();
+  const auto* index = reinterpret_cast<const int64_t*>((*where)->data);
+  const int bits = ElementBits(values.data_type());
+  const uint64_t size = static_cast<uint64_t>(bits) / 8;
+  uint64_t before = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t position = 0;
+    if (linear) {
+      if (index[i] < 0) return bad("has a negative index");
+      position = static_cast<uint64_t>(index[i]);
+    } else {
+      for (int d = 0; d < rank; ++d) {
+        const int64_t at = index[i * static_cast<uint64_t>(rank) + static_cast<uint64_t>(d)];
+        if (at < 0 || at >= sparse.dims(d)) return bad("has an index out of range");
+        position = position * static_cast<uint64_t>(sparse.dims(d)) + static_cast<uint64_t>(at);
+      }
+    }
+    if (position >= elements) return bad("has an index out of range");
+    // As SparseTensorProto says; so none is there twice.
+    if (i > 0 && position <= before) return bad(absl::StrCat("has indices out of order at position ", i));
+    before = position;
+    if (strings)
+      dense->set_string_data(static_cast<int>(position), values.string_data(static_cast<int>(i)));
+    else if (bits < 8)
+      PutPacked(PackedAt((*data)->data, i, bits), position, bits, reinterpret_cast<uint8_t*>(raw->data()));
+    else
+      std::memcpy(raw->data() + position * size, (*data)->data + i * size, size);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace braid::loader

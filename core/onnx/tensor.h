@@ -35,9 +35,8 @@ absl::Status CheckDims(const pb::TensorProto& tensor, uint64_t* elements, uint64
 // The tensor's bytes, aligned for its type: in place where they lie so, else copied.
 absl::StatusOr<std::shared_ptr<const Constant>> ReadTensor(const pb::TensorProto& tensor, Origin& origin);
 
-// The dense form of a sparse tensor; `dense` receives its type and dims, without data.
-absl::StatusOr<std::shared_ptr<const Constant>> ReadSparseTensor(const pb::SparseTensorProto& sparse,
-                                                                 Origin& origin, pb::TensorProto* dense);
+// The dense form of a sparse tensor, its data in raw_data or string_data.
+absl::Status ReadSparseTensor(const pb::SparseTensorProto& sparse, Origin& origin, pb::TensorProto* dense);
 
 // A constant that owns these bytes. Copies them, aligned for any type.
 std::shared_ptr<const Constant> MakeConstant(absl::Span<const uint8_t> bytes);
