@@ -3,9 +3,9 @@
 // Same inputs, same bits, where the device says BRAID_DETERMINISTIC. Else values are the oracle's business,
 // and what differs is only told.
 #include <mutex>
-#include <thread>
 
 #include "conformance/contract/cases.h"
+#include "conformance/contract/threads.h"
 
 namespace braid::conformance {
 namespace {
@@ -70,34 +70,25 @@ void TwoThreads(Bench& b) {
   const uint32_t queues = b.info().queues;
   std::mutex queue0;
   std::vector<Array> got[2];
-  std::string failed[2];
-  std::vector<std::thread> threads;
-  for (uint32_t i = 0; i < 2; ++i)
-    threads.emplace_back([&, i] {
-      try {
-        std::unique_ptr<Run> run;
-        {
-          std::lock_guard lock(queue0);
-          run = std::make_unique<Run>(b, w, exec, RunOptions{.queue = queues > 1 ? i : 0});
-          run->Prepare();
-        }
-        for (int k = 0; k < 20; ++k) {
-          std::unique_lock lock(queue0, std::defer_lock);
-          if (queues == 1 || i == 0) lock.lock();
-          Fence fence = run->Start();
-          if (lock.owns_lock()) lock.unlock();
-          const braid_status status = fence.Wait();
-          Check(status == BRAID_OK, "a run ends with {}: {}", StatusText(status), fence.Text());
-          lock.lock();
-          run->Collect(fence.get());
-        }
-        got[i] = run->outputs();
-      } catch (const std::exception& e) {
-        failed[i] = e.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  for (const std::string& text : failed) Check(text.empty(), "{}", text);
+  OnThreads(2, [&](int i) {
+    std::unique_ptr<Run> run;
+    {
+      std::lock_guard lock(queue0);
+      run = std::make_unique<Run>(b, w, exec, RunOptions{.queue = queues > 1 ? static_cast<uint32_t>(i) : 0});
+      run->Prepare();
+    }
+    for (int k = 0; k < 20; ++k) {
+      std::unique_lock lock(queue0, std::defer_lock);
+      if (queues == 1 || i == 0) lock.lock();
+      Fence fence = run->Start();
+      if (lock.owns_lock()) lock.unlock();
+      const braid_status status = fence.Wait();
+      Check(status == BRAID_OK, "a run ends with {}: {}", StatusText(status), fence.Text());
+      lock.lock();
+      run->Collect(fence.get());
+    }
+    got[i] = run->outputs();
+  });
   for (const auto& outputs : got) Same(b, outputs, first, "from two threads");
 }
 

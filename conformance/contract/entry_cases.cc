@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
-#include <thread>
 
 #include "conformance/contract/cases.h"
 #include "conformance/contract/host_state.h"
+#include "conformance/contract/threads.h"
 
 namespace braid::conformance {
 namespace {
@@ -98,23 +98,15 @@ void Twice(Bench& b) {
 
 void AtOnce(Bench& b) {
   Host hosts[2];
-  std::string failed[2];
   b.entry();
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i)
-    threads.emplace_back([&, i] {
-      try {
-        for (int k = 0; k < 10; ++k) {
-          const Given given(b, hosts[i].raw());
-          Check(given.status == BRAID_OK, "a query gives {}: {}", StatusText(given.status), hosts[i].error());
-          OpenAndClose(b, given.table, hosts[i]);
-        }
-      } catch (const std::exception& e) {
-        failed[i] = e.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  for (const std::string& text : failed) Check(text.empty(), "host beside another: {}", text);
+  OnThreads(2, [&](int i) {
+    for (int k = 0; k < 10; ++k) {
+      const Given given(b, hosts[i].raw());
+      Check(given.status == BRAID_OK, "a query of a host beside another gives {}: {}",
+            StatusText(given.status), hosts[i].error());
+      OpenAndClose(b, given.table, hosts[i]);
+    }
+  });
 }
 
 void LargerHost(Bench& b) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 #include "conformance/contract/cases.h"
+#include "conformance/contract/threads.h"
 
 namespace braid::conformance {
 namespace {
@@ -137,23 +137,14 @@ void ManyNodes(Bench& b) {
 void Again(Bench& b) {
   const Workload w = b.Plain();
   const auto first = b.Query(*w.view);
-  std::vector<std::string> failed(4);
-  std::vector<std::thread> threads;
-  for (std::string& text : failed)
-    threads.emplace_back([&] {
-      try {
-        for (int i = 0; i < 50; ++i) {
-          const auto again = b.Query(*w.view);
-          for (size_t n = 0; n < first.size(); ++n)
-            Check(again[n].code == first[n].code, "ABI-039: the verdict on node {} changes from {} to {}", n,
-                  first[n].code, again[n].code);
-        }
-      } catch (const std::exception& e) {
-        text = e.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  for (const std::string& text : failed) Check(text.empty(), "{}", text);
+  OnThreads(4, [&](int) {
+    for (int i = 0; i < 50; ++i) {
+      const auto again = b.Query(*w.view);
+      for (size_t n = 0; n < first.size(); ++n)
+        Check(again[n].code == first[n].code, "ABI-039: the verdict on node {} changes from {} to {}", n,
+              first[n].code, again[n].code);
+    }
+  });
 }
 
 // The costs of these sets, {} where the device cannot tell.
