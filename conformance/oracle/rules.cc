@@ -21,6 +21,9 @@ Rule Body() { return {.kind = Rule::kBody}; }
 Rule Sampled(double factor, std::vector<uint32_t> keep = {}) {
   return {.kind = Rule::kSampled, .factor = factor, .keep = std::move(keep)};
 }
+Rule Summing(Rule::LongSum terms, Rule::Scale scale) {
+  return {.kind = Rule::kSampled, .long_sum = terms, .scale = scale};
+}
 Rule Places(double factor, std::vector<uint32_t> places) {
   return {.kind = Rule::kSampled, .factor = factor, .places = std::move(places)};
 }
@@ -95,7 +98,19 @@ const std::unordered_map<std::string_view, Rule>& Rules() {
       {"ReduceL2", Body()},
       {"ReduceSumSquare", Body()},
       {"ReduceLogSum", Body()},
-      {"ReduceLogSumExp", Sampled(24)},
+      {"ReduceLogSumExp", Summing(Rule::kOfElementsPerOutput, Rule::kOfOne)},
+      {"GlobalLpPool", Summing(Rule::kOfElementsPerOutput, Rule::kOfValue)},
+      {"Softmax", Summing(Rule::kOfExtent, Rule::kOfValue)},
+      {"LogSoftmax", Summing(Rule::kOfExtent, Rule::kOfOne)},
+      {"SoftmaxCrossEntropyLoss", Summing(Rule::kOfElements, Rule::kOfOne)},
+      {"Attention", Summing(Rule::kOfExtent, Rule::kOfValue)},
+      {"LinearAttention", Summing(Rule::kOfExtent, Rule::kOfValue)},
+      {"LayerNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
+      {"RMSNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
+      {"GroupNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
+      {"InstanceNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
+      {"LpNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
+      {"MeanVarianceNormalization", Summing(Rule::kOfElements, Rule::kOfRow)},
       {"ReduceMax", Exact()},
       {"ReduceMin", Exact()},
       {"CumSum", Dot({0})},

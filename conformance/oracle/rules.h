@@ -35,6 +35,12 @@ struct Rule {
   std::vector<uint32_t> places =
       {};  // of kSampled: inputs that are places in a tensor: off by a unit of its extents
   std::vector<uint32_t> keep = {};  // inputs that stay in their own type: scales, factors
+  // Of kSampled: sums of more than 1,024 terms may be made one term after the other, which no sample shows.
+  // How many terms there are (elements of the first input, also for each output element, or its largest
+  // extent) and what their error is relative to: the element, the largest of its row, or, where a logarithm
+  // follows, at least 1.
+  enum LongSum { kNoSum, kOfElements, kOfElementsPerOutput, kOfExtent } long_sum = kNoSum;
+  enum Scale { kOfValue, kOfRow, kOfOne } scale = kOfValue;
   // Of kDot: additions for each output element. 0: what the operator gives for inputs of ones.
   enum Terms { kOfOnes, kInputsPerOutput, kInputs } terms = kOfOnes;
 };

@@ -377,33 +377,35 @@ std::vector<Wide> WideNode::RunSampled(const std::vector<Tensor>& wide, const st
         Include(out[i].value, Widened(shaken[i]), &out[i].error);
       }
   }
-  // Long sums may be made in float32, one summand after the other (plugin.h, BRAID_PRECISION_EXACT), which no
-  // sample shows: the bound that a sum alone would have.
-  constexpr double kLongSum = 1024;
-  const std::string_view op = node_.op();
-  const bool normalises = op.ends_with("Normalization");
-  const double summands = normalises ? static_cast<double>(wide[0].size())
-                          : op.find("Softmax") != op.npos || op.ends_with("Attention") ? extent
-                                                                                       : 1;
-  const double sums =
-      summands > kLongSum ? 8 * std::sqrt(summands) * (type_ == reference::kDouble ? 0x1p-53 : 0x1p-24) : 0;
+  // Long sums may be made in float32, one summand after the other (plugin.h, BRAID_PRECISION_EXACT): the
+  // bound that a sum alone would have.
+  const auto sums = [&](const Tensor& value) {
+    constexpr double kLongSum = 1024;
+    double terms = 0;
+    if (rule_.long_sum == Rule::kOfExtent) terms = extent;
+    if (rule_.long_sum == Rule::kOfElements) terms = static_cast<double>(wide[0].size());
+    if (rule_.long_sum == Rule::kOfElementsPerOutput)
+      terms = static_cast<double>(wide[0].size()) / static_cast<double>(std::max<int64_t>(value.size(), 1));
+    return terms > kLongSum ? 8 * std::sqrt(terms) * (type_ == reference::kDouble ? 0x1p-53 : 0x1p-24) : 0;
+  };
   // An element that no sample moved is as uncertain as the others of its row.
   for (size_t o = 0; o < out.size(); ++o) {
     Wide& w = out[o];
     if (w.exact()) continue;
     const int64_t row = w.value.rank() == 0 ? 1 : std::max<int64_t>(w.value.dims().back(), 1);
     double* e = w.error.data<double>();
+    const double sum = sums(w.value);
     double most = 0;
     for (int64_t i = 0; i < w.value.size(); ++i) most = std::max(most, std::isfinite(e[i]) ? e[i] : 0);
     for (int64_t i = 0; i < w.value.size(); i += row) {
       const double* values = w.value.data<double>();
-      double largest = 0, magnitude = 0;
+      double largest = 0, magnitude = rule_.scale == Rule::kOfOne ? 1 : 0;
       for (int64_t k = i; k < i + row; ++k) largest = std::max(largest, e[k]);
-      for (int64_t k = i; k < i + row && normalises; ++k)
+      for (int64_t k = i; k < i + row && rule_.scale == Rule::kOfRow; ++k)
         if (std::isfinite(values[k])) magnitude = std::max(magnitude, std::fabs(values[k]));
       for (int64_t k = i; k < i + row; ++k)
         e[k] = rule_.factor * std::max(largest, most / 16) + 4 * UnitAt(TypeOf(o), values[k]) +
-               (std::isfinite(values[k]) ? sums * std::max(magnitude, std::fabs(values[k])) : 0);
+               (std::isfinite(values[k]) ? sum * std::max(magnitude, std::fabs(values[k])) : 0);
     }
   }
   return out;
