@@ -60,7 +60,8 @@ def make(kept, machine):
     """Keeps today's header and, under the name `frozen`, the C template; builds both binaries of `machine` from them."""
     (kept / "include/braid").mkdir(parents=True, exist_ok=True)
     shutil.copy(SDK / "include/braid/plugin.h", kept / "include/braid")
-    (kept / "plugin.c").write_text((SDK / "template/c/plugin.c.in").read_text().replace("{{name}}", "frozen"))
+    source = (SDK / "template/c/plugin.c.in").read_text().replace("{{name}}", "frozen")
+    (kept / "plugin.c").write_text("/* SPDX-License-Identifier: Apache-2.0 */\n" + source)
     build_plugin(kept, kept / machine)
     compiler("-I", kept / "include", HERE / "host.c", "-ldl", "-o", kept / machine / "host")
     for file in sorted(f for f in kept.rglob("*") if f.is_file()):

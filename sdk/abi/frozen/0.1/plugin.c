@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin in plain C99, complete and without the kit: one synchronous device that adds float32 tensors of
  * one known shape. It reads from top to bottom: what a node must be like (query), a segment made of such
  * nodes (compile), its runs (submit), memory, and the tables that lead there. braid/plugin.h says what each
