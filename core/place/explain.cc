@@ -79,6 +79,7 @@ std::string SummaryOf(const Placement& p) {
       absl::StrAppendFormat(&out, ", %.1f%% of the multiply-adds", 100 * shares[i].multiply_adds / total);
   }
   // Accelerators that run nothing, and the reason that holds for most nodes.
+  const std::string kSlower = "predicted slower";
   for (size_t d = 0; d < p.devices.size(); ++d) {
     if (!p.devices[d].left_out.empty()) {
       absl::StrAppend(&out, out.empty() ? "" : "; ", p.devices[d].device->name(),
@@ -88,19 +89,28 @@ std::string SummaryOf(const Placement& p) {
     if (shares[d + 1].nodes > 0 || p.devices[d].device->info().kind == BRAID_DEVICE_CPU) continue;
     std::map<std::string, size_t> reasons;
     size_t nodes = 0;
+    double there = 0, here = 0;  // predicted times of the nodes that it could run
     for (NodeId n = 0; n < p.graph->nodes.size(); ++n) {
       if (p.device_of[n] < 0) continue;
       ++nodes;
       const braid_verdict& verdict = p.devices[d].verdicts[n];
       ++reasons[!Wants(verdict) ? VerdictName(verdict.code)
                 : p.random      ? "placed at random elsewhere"
-                                : "predicted slower"];
+                                : kSlower];
+      if (Wants(verdict) && p.devices[d].cost_ns[n] < kImpossible) {
+        there += p.devices[d].cost_ns[n];
+        here += p.devices[static_cast<size_t>(p.device_of[n])].cost_ns[n];
+      }
     }
     auto most = std::max_element(reasons.begin(), reasons.end(),
                                  [](auto& a, auto& b) { return a.second < b.second; });
-    if (most != reasons.end())
-      absl::StrAppend(&out, "; ", p.devices[d].device->name(), " unused: ", most->first, " (", most->second,
-                      " of ", Plural(nodes, "node"), ")");
+    if (most == reasons.end()) continue;
+    absl::StrAppend(&out, "; ", p.devices[d].device->name(), " unused: ", most->first, " (", most->second,
+                    " of ", Plural(nodes, "node"));
+    if (most->first == kSlower)
+      absl::StrAppendFormat(&out, ", %.1f us there and the moving, %.1f us where they are", there / 1e3,
+                            here / 1e3);
+    out += ")";
   }
   return out.empty() ? "nothing to run: the outputs are inputs or constants" : out;
 }
