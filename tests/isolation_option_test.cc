@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -76,6 +77,63 @@ class IsolationOption : public ::testing::Test {
   static fs::path* folder_;
 };
 fs::path* IsolationOption::folder_ = nullptr;
+
+GraphPtr LoadIsolated(const std::string& text) {
+  const std::string bytes = ModelBytes(text);
+  graph_options options = GRAPH_OPTIONS_INIT;
+  const char* list[] = {"reference:isolation=process", nullptr};
+  options.devices = "reference";
+  options.device_options = list;
+  graph_t* graph = nullptr;
+  EXPECT_EQ(graph_load_memory(bytes.data(), bytes.size(), &options, &graph), GRAPH_OK) << graph_last_error();
+  return GraphPtr(graph);
+}
+
+// Constants are memory of both processes, but no descriptors. The first test: the process starts under the
+// limit.
+TEST_F(IsolationOption, MoreConstantsThanDescriptors) {
+  constexpr int kConstants = 300;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 128;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::string constants, nodes;
+  for (int i = 0; i < kConstants; ++i) {
+    const std::string n = std::to_string(i), next = i + 1 == kConstants ? "y" : "t" + std::to_string(i + 1);
+    constants += (i == 0 ? "<float[2] w" : ", float[2] w") + n + " = {1, " + n + "}";
+    nodes += next + " = Add(t" + n + ", w" + n + ") ";
+  }
+  const GraphPtr graph =
+      LoadIsolated(R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2] t0) => (float[2] y) )" +
+                   constants + "> { " + nodes + "}");
+  std::vector<float> x = {1, -2};
+  graph_tensor in = Floats(x, {2}), out = GRAPH_TENSOR_INIT;
+  const graph_status status = graph == nullptr ? GRAPH_INTERNAL : graph_run(graph.get(), &in, 1, &out, 1);
+  setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_EQ(status, GRAPH_OK) << graph_last_error();
+  EXPECT_EQ(TakeFloats(out), (std::vector<float>{1 + kConstants, -2 + kConstants * (kConstants - 1) / 2}));
+}
+
+// A message that has no room in the ring goes over the socket.
+TEST_F(IsolationOption, ARunOfAThousandInputs) {
+  constexpr int kInputs = 1000;
+  std::string declared, read;
+  for (int i = 0; i < kInputs; ++i) {
+    declared += (i == 0 ? "float[2] x" : ", float[2] x") + std::to_string(i);
+    read += (i == 0 ? "x" : ", x") + std::to_string(i);
+  }
+  const GraphPtr graph = LoadIsolated(R"(<ir_version: 8, opset_import: ["" : 17]> g ()" + declared +
+                                      ") => (float[2] y) { y = Sum(" + read + ") }");
+  ASSERT_NE(graph, nullptr);
+  std::vector<float> x = {1, -2};
+  const std::vector<graph_tensor> in(kInputs, Floats(x, {2}));
+  for (int run = 0; run < 3; ++run) {
+    graph_tensor out = GRAPH_TENSOR_INIT;
+    ASSERT_EQ(graph_run(graph.get(), in.data(), kInputs, &out, 1), GRAPH_OK) << graph_last_error();
+    EXPECT_EQ(TakeFloats(out), (std::vector<float>{kInputs, -2 * kInputs}));
+  }
+}
 
 TEST_F(IsolationOption, PutsThePluginInAProcessOfItsOwn) {
   EXPECT_THAT(Plugins(), HasSubstr(R"("isolation": "")"));

@@ -155,7 +155,8 @@ void ProcessBoard::Next(RingHeader* header, std::string* payload) {
     board_->sleeping.store(0);
   }
   CopyOut(*board_, read, header, sizeof *header);
-  payload->resize(std::min<uint64_t>(header->header.bytes, HostBoard::kMaxPayload));
+  const uint32_t bytes = header->header.bytes;
+  payload->resize(bytes == RingHeader::kOverSocket ? 0 : std::min<uint64_t>(bytes, HostBoard::kMaxInRing));
   CopyOut(*board_, read + sizeof *header, payload->data(), payload->size());
   board_->read.store(read + Padded(sizeof *header + payload->size()), std::memory_order_release);
 }

@@ -55,6 +55,8 @@ void FutexWake(std::atomic<uint32_t>* word);
 bool SpinFor(const std::function<bool()>& ready);
 
 struct RingHeader {
+  // In place of a length: the payload has no room here, and came over the socket (Op::kPayload).
+  static constexpr uint32_t kOverSocket = UINT32_MAX;
   Header header;
   uint64_t after = 0;  // numbered socket messages that come before it
 };
@@ -75,7 +77,7 @@ class HostBoard {
   void WakeSleepers();
 
   // Largest payload that Put takes.
-  static constexpr uint64_t kMaxPayload = BoardLayout::kRing / 4;
+  static constexpr uint64_t kMaxInRing = BoardLayout::kRing / 4;
   // kFull: there is no room now. kNonsense: the process says what cannot be.
   enum class Room { kTaken, kFull, kNonsense };
   Room Put(const RingHeader& header, std::string_view payload);

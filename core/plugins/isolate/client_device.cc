@@ -251,7 +251,9 @@ void BRAID_CALL BufferFree(braid_device* d, braid_buffer* b) {
 // bytes move here and now.
 bool MovesHere(ClientDevice* self, const braid_transfer& t) {
   if (t.kind == BRAID_TRANSFER_COPY || self->connection->lost()) return false;
-  const ClientBuffer& buffer = *Self(t.kind == BRAID_TRANSFER_WRITE ? t.to : t.from);
+  braid_buffer* const side = t.kind == BRAID_TRANSFER_WRITE ? t.to : t.from;
+  if (side == nullptr) return false;
+  const ClientBuffer& buffer = *Self(side);
   const uint64_t offset = t.kind == BRAID_TRANSFER_WRITE ? t.to_offset : t.from_offset;
   if (buffer.block == nullptr) return false;
   if (offset > buffer.bytes || t.bytes > buffer.bytes - offset) return false;

@@ -63,7 +63,7 @@ void PutBindings(Writer& out, const void* bindings, uint32_t count, uint32_t str
   }
 }
 
-// Asks once, where the answer depends on nothing but the question. `cacheable`: the question is all there.
+// Asks once, where the answer depends on nothing but the question.
 braid_status AskOnce(ClientExec* e, Answers* answers, Op op, const Writer& question, std::string* result) {
   std::string key(1, static_cast<char>(op));
   key += question.data();

@@ -33,6 +33,7 @@ constexpr uint64_t kCancelGraceNs = 10'000'000'000;
 constexpr int kPollMs = 100;
 constexpr uint64_t kSmallestBlock = 64 << 10;
 constexpr size_t kPoolBlocks = 64;
+constexpr uint64_t kPoolBytes = 256 << 20;
 
 // libexec/braid-plugin-host beside the folder of libbraid, or one further up (lib/x86_64-linux-gnu).
 absl::StatusOr<std::string> HostProgram() {
@@ -414,8 +415,8 @@ absl::Status Connection::Queue(Op op, uint64_t id, std::string_view payload) {
   RingHeader header;
   header.header.op = static_cast<uint32_t>(op);
   header.header.id = id;
-  if (payload.size() > HostBoard::kMaxPayload) {
-    header.header.bytes = UINT32_MAX;  // it comes over the socket
+  if (payload.size() > HostBoard::kMaxInRing) {
+    header.header.bytes = RingHeader::kOverSocket;
     if (absl::Status sent = SendNumbered(Op::kPayload, id, payload); !sent.ok()) return sent;
     payload = {};
   } else {
@@ -595,6 +596,7 @@ std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
       std::unique_ptr<SharedBlock> out = std::move(block);
       block = std::move(pool_.back());
       pool_.pop_back();
+      pool_bytes_ -= size;
       return out;
     }
   }
@@ -607,17 +609,20 @@ std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
 }
 
 void Connection::GiveBack(std::unique_ptr<SharedBlock> block) {
-  std::unique_ptr<SharedBlock> surplus;
+  std::vector<std::unique_ptr<SharedBlock>> surplus;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    pool_bytes_ += block->bytes();
     pool_.push_back(std::move(block));
-    if (pool_.size() > kPoolBlocks) {
-      surplus = std::move(pool_.front());
+    while (pool_.size() > kPoolBlocks || pool_bytes_ > kPoolBytes) {
+      pool_bytes_ -= pool_.front()->bytes();
+      surplus.push_back(std::move(pool_.front()));
       pool_.erase(pool_.begin());
     }
   }
   // Without a descriptor the other process forgets it.
-  if (surplus != nullptr && !lost_.load()) (void)SendNumbered(Op::kBlock, surplus->id, {});
+  for (const auto& old : surplus)
+    if (!lost_.load()) (void)SendNumbered(Op::kBlock, old->id, {});
 }
 
 std::shared_ptr<RemoteFence> Connection::PendingRead(const void* memory, uint64_t bytes) {

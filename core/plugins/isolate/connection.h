@@ -162,7 +162,7 @@ class Connection {
   std::string name_;
   const std::shared_ptr<HostBoard> board_;
   const OnLost on_lost_;
-  const uint64_t set_deadline_ns_ = SetDeadlineNs();
+  const uint64_t set_deadline_ns_ = DeadlineFromEnvironmentNs();
   std::atomic<uint64_t> next_id_{1};
   std::atomic<bool> lost_{false}, closing_{false};
   std::mutex numbered_mutex_;
@@ -175,6 +175,7 @@ class Connection {
   std::unordered_map<uint64_t, std::shared_ptr<RemoteFence>> fences_;
   std::map<uint64_t, std::weak_ptr<RemoteFence>> newest_;  // by lane
   std::vector<std::unique_ptr<SharedBlock>> pool_;
+  uint64_t pool_bytes_ = 0;
   std::thread reader_, watcher_;
 };
 

@@ -168,8 +168,10 @@ void Server::Dispatch(Message& message) {
     case Op::kConstantIs: {
       std::shared_ptr<SharedBlock> block;
       if (message.fd >= 0)
-        if (auto mapped = SharedBlock::Map(message.fd, in.Get<uint64_t>()); mapped.ok())
+        if (auto mapped = SharedBlock::Map(message.fd, in.Get<uint64_t>()); mapped.ok()) {
+          (*mapped)->CloseFd();  // descriptors are few
           block = *std::move(mapped);
+        }
       std::lock_guard<std::mutex> lock(mutex_);
       answers_[id] = std::move(block);
       answered_.notify_all();
@@ -187,7 +189,7 @@ void Server::Work() {
     board_->Next(&header, &payload);
     for (uint64_t seen = numbered_.load(); seen < header.after; seen = numbered_.load()) numbered_.wait(seen);
     const uint64_t id = header.header.id;
-    if (header.header.bytes == UINT32_MAX) {
+    if (header.header.bytes == RingHeader::kOverSocket) {
       std::lock_guard<std::mutex> lock(mutex_);
       payload = std::move(payloads_[id]);
       payloads_.erase(id);

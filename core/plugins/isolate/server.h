@@ -142,7 +142,10 @@ class Server {
     constant->data = block->data();
     constant->bytes = known.bytes;
     constant->owner = block;
-    if (known.constant != 0) constants_[known.constant] = constant;
+    if (known.constant != 0) {
+      std::erase_if(constants_, [](const auto& kept) { return kept.second.expired(); });
+      constants_[known.constant] = constant;
+    }
     return constant;
   }
 

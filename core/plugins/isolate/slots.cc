@@ -61,7 +61,7 @@ const char* SlotName(Op op) {
   return row == nullptr ? "" : row->slot;
 }
 
-uint64_t SetDeadlineNs() {
+uint64_t DeadlineFromEnvironmentNs() {
   uint64_t ms = 0;
   if (const char* text = secure_getenv("BRAID_ISOLATE_DEADLINE_MS"))
     std::from_chars(text, text + std::strlen(text), ms);

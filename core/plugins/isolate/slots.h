@@ -15,7 +15,7 @@ const char* SlotName(Op op);
 // From the call to its answer, or of a run from submit to its end, where it has no deadline of its own.
 uint64_t DeadlineNs(Op op);
 // BRAID_ISOLATE_DEADLINE_MS: that of all; 0: not set.
-uint64_t SetDeadlineNs();
+uint64_t DeadlineFromEnvironmentNs();
 
 }  // namespace braid::isolate
 
