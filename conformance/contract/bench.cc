@@ -119,6 +119,7 @@ const braid_device_info& Bench::info() {
   std::vector<braid_device_info> infos(count, none);
   Ok(plugin()->enumerate(plugin(), count, infos.data(), sizeof none, &count), "enumerate");
   Check(subject_.device < count, "there is no device {}: the plugin lists {}", subject_.device, count);
+  Check(infos[subject_.device].queues >= 1, "ABI-053: the device has no queue");
   return *(info_ = infos[subject_.device]);
 }
 
@@ -210,6 +211,8 @@ std::vector<braid_verdict> Bench::Query(const braid_graph& graph) {
           "ABI-026: the verdict on node {} has code {}", i, v.code);
     Check(std::memchr(v.detail, 0, sizeof v.detail) != nullptr,
           "ABI-026: the text of the verdict on node {} is not terminated", i);
+    Check(v.code < BRAID_NO_OP || v.detail[0] != 0,
+          "ABI-058: the verdict on node {} is a no ({}) without a text", i, v.code);
     Check((v.input == BRAID_NONE || v.input < node->inputs.count) &&
               (v.attr == BRAID_NONE || v.attr < node->attrs.count),
           "ABI-026: the verdict on node {} names input {} and attribute {}; it has {} and {}", i, v.input,
@@ -244,10 +247,7 @@ std::optional<Workload> Bench::TakenCase(const OperatorVersion& op) {
   try {
     Workload w = PlainCase(op);
     if (Takes(*w.view)) return w;
-  } catch (const Failure&) {
-    throw;
-  } catch (const std::runtime_error&) {
-    // It has no case.
+  } catch (const NoCase&) {
   }
   return std::nullopt;
 }

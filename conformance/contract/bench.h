@@ -8,7 +8,7 @@
 //     const Exec exec = b.Compile(*w.view);
 //     Run run(b, w, exec);
 //     run.Go();
-//     Check(run.Right(), "the run's outputs are wrong");
+//     run.ExpectRight();
 //   }
 //
 // A case ends by returning (pass), by Failure or kit::Error (fail), or by NotThere (unsupported).

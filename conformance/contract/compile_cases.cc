@@ -374,7 +374,7 @@ std::vector<ContractCase> CompileCases() {
       {"abi/exec-threads", "ABI-041",
        "four threads run one executable at once, on queues of their own where there are enough", Threads},
       {"abi/exec-compile-at-once", "ABI-041", "four threads compile at once", CompileAtOnce},
-      {"abi/exec-any-order", "ABI-041",
+      {"abi/exec-any-order", "ABI-041, ABI-059",
        "executables of one graph are destroyed in any order, the others still run", AnyOrder},
       {"abi/exec-destroyed-first", "ABI-041", "an executable goes before the buffers of its runs",
        FencesFirst},

@@ -194,7 +194,6 @@ void Info(Bench& b) {
   Check(i.name.len > 0 && i.name.ptr != nullptr, "the device has no name");
   Check(i.driver.len > 0 && i.driver.ptr != nullptr,
         "the device tells no driver: blobs could not be told apart");
-  Check(i.queues >= 1, "the device has no queue");
   Check((i.alignment & (i.alignment - 1)) == 0, "ABI-027: the device's alignment is {}", i.alignment);
   Check((i.import_alignment & (i.import_alignment - 1)) == 0, "ABI-027: the device's import_alignment is {}",
         i.import_alignment);
@@ -202,8 +201,12 @@ void Info(Bench& b) {
         i.memory_free);
   Check(i.transfer_queue == BRAID_NONE || i.transfer_queue < i.queues, "the transfer queue is {} of {}",
         i.transfer_queue, i.queues);
-  Check((i.imports == 0) == (b.dev().buffer_import == nullptr) || b.dev().buffer_import != nullptr,
-        "the device tells imports {:#x} and has no buffer_import", i.imports);
+  Check(i.imports == 0 || b.dev().buffer_import != nullptr,
+        "ABI-053: the device tells imports {:#x} and has no buffer_import", i.imports);
+  Check(i.exports == 0 || b.dev().buffer_export != nullptr,
+        "ABI-053: the device tells exports {:#x} and has no buffer_export", i.exports);
+  Check(b.ex().save_blob == nullptr || b.dev().load_blob != nullptr,
+        "ABI-053: the plugin saves blobs and cannot load them");
   Check(!b.Has(BRAID_MEMORY_MAPPABLE) || b.dev().map != nullptr, "the device is MAPPABLE and has no map");
 }
 

@@ -208,6 +208,8 @@ void Waited(Bench& b) {
     const braid_status status = gated.End(&text);
     Check(status == BRAID_OK, "ABI-044: a run whose wait ended OK ends with {}: {}", StatusText(status),
           text);
+    m.run.Collect(gated.raw());
+    m.run.ExpectRight();
   }
   m.run.Go();
   m.run.ExpectRight();
@@ -260,6 +262,10 @@ void Cancel(Bench& b) {
     Check(status == BRAID_OK || status == BRAID_CANCELLED, "ABI-021: a cancelled run ends with {}",
           StatusText(status));
     Check(status == BRAID_OK || !text.empty(), "ABI-036: a cancelled run tells no text");
+    if (status == BRAID_OK) {
+      m.run.Collect(gated.raw());
+      m.run.ExpectRight();
+    }
   }
   m.run.Go();
   m.run.ExpectRight();

@@ -220,7 +220,7 @@ void Link(Bench& b) {
 std::vector<ContractCase> QueryCases() {
   return {
       {"abi/query-empty", "ABI-039", "a graph without nodes is judged, and nothing written", Empty},
-      {"abi/query-unknown-operator", "ABI-026, ABI-039, ABI-040", "unknown operators get a no",
+      {"abi/query-unknown-operator", "ABI-026, ABI-039, ABI-040, ABI-058", "unknown operators get a no",
        UnknownOperator},
       {"abi/query-unknown-domain", "ABI-026, ABI-039, ABI-040", "operators of an unknown domain get a no",
        UnknownDomain},

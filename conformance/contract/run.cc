@@ -2,6 +2,7 @@
 //
 // One run with guards around all memory that it touches.
 #include <braid/kit/graph_view.h>
+#include <braid/kit/types.h>
 
 #include <algorithm>
 #include <cstring>
@@ -17,6 +18,15 @@ constexpr uint64_t kBehind = 64;  // canary bytes behind a tensor
 constexpr braid_type kString = 8;
 
 uint64_t RoundUp(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+
+void CheckAlias(const kit::Graph& graph, uint32_t output, uint32_t input) {
+  Check(input < graph.value_count() && graph.value(input).is_input(),
+        "ABI-059: output {} may lie where value {} is, which is no input", output, input);
+  const kit::Value from = graph.value(input), to = graph.value(output);
+  if (from.is_static() && to.is_static())
+    Check(kit::BytesOf(from.type(), from.dims()) == kit::BytesOf(to.type(), to.dims()),
+          "ABI-059: output {} may lie where input {} is, which has another size", output, input);
+}
 
 }  // namespace
 
@@ -40,6 +50,7 @@ Run::Run(Bench& b, const Workload& workload, const Exec& exec, const RunOptions&
     Check((io.alignment & (io.alignment - 1)) == 0, "ABI-027: io_requirements asks for an alignment of {}",
           io.alignment);
     const kit::Value v = graph.value(value);
+    if (output && io.may_alias_input != BRAID_NONE) CheckAlias(graph, value, io.may_alias_input);
     braid_binding binding = BRAID_BINDING_INIT;
     binding.value = value;
     dims_.push_back(input != nullptr ? input->dims : v.dims());

@@ -187,7 +187,7 @@ std::shared_ptr<BuiltCase> BuiltOf(const OperatorVersion& op, const Choices& cho
     c.id = IdOf(op, c.types, choices) + apart;
     return std::make_shared<BuiltCase>(Build(c));
   } catch (const Rejected& e) {
-    throw std::runtime_error(e.reason);
+    throw NoCase(e.reason);
   }
 }
 
@@ -199,7 +199,7 @@ std::shared_ptr<const Model> ModelOf(const BuiltCase& built) {
 const Tensor& InputOf(const std::vector<NamedValue>& run, const std::string& name) {
   for (const NamedValue& v : run)
     if (v.name == name && v.value.kind == GRAPH_TENSOR) return v.value.tensor;
-  throw std::runtime_error("its input '" + name + "' is no tensor");
+  throw NoCase("its input '" + name + "' is no tensor");
 }
 
 std::shared_ptr<const Graph> Specialised(const Model& model, const BuiltCase& built) {
@@ -212,9 +212,9 @@ std::shared_ptr<const Graph> Specialised(const Model& model, const BuiltCase& bu
 // One for each of the case's runs.
 std::vector<Workload> WorkloadsOf(const OperatorVersion& op, std::shared_ptr<const Graph> graph,
                                   const std::shared_ptr<const BuiltCase>& built) {
-  if (graph->nodes.empty()) throw std::runtime_error("nothing of it is left for a device");
+  if (graph->nodes.empty()) throw NoCase("nothing of it is left for a device");
   for (const braid::Node& node : graph->nodes)
-    if (node.is_host) throw std::runtime_error("core runs it itself");
+    if (node.is_host) throw NoCase("core runs it itself");
   auto own = std::make_shared<FromCore>();
   own->graph = std::move(graph);
   std::vector<NodeId> nodes(own->graph->nodes.size());

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -59,8 +60,13 @@ Workload WithConstant(const Kind& kind, const std::vector<int64_t>& dims);
 // Two nodes side by side, with an output each.
 Workload Twins(const Kind& kind, const std::vector<int64_t>& dims);
 
-// An operator's plain case: the graph whole and its inputs. Throws std::runtime_error where it cannot be made
-// or core runs part of it.
+// The operator has no case of the kind that is asked for.
+struct NoCase : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// An operator's plain case: the graph whole and its inputs. Throws NoCase where it cannot be made or core
+// runs part of it.
 Workload PlainCase(const OperatorVersion& op);
 // The same with each node twice, the second one's outputs beside the first one's.
 Workload PlainCaseTwice(const OperatorVersion& op);

@@ -29,7 +29,9 @@ struct Expected {
   // absent for others.
   Tensor deviation;
   std::optional<Distribution> random;  // then nothing else
-  std::string basis;                   // "exact", "widened", "reference": how it was made
+  // How it was made: "exact"; in double, "widened" by the operator's rule, "sampled" or by its "codes"; in
+  // the output's "own type"; "statistics"; "reference" device.
+  std::string basis;
 };
 
 // Throws std::runtime_error where the model cannot be evaluated.

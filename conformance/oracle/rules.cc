@@ -180,15 +180,22 @@ constexpr std::string_view kMoves[] = {"Identity",
                                        "LabelEncoder",
                                        "OneHotEncoder"};
 
+const Rule& Default() {
+  static const Rule kDefault = Sampled(24);
+  return kDefault;
+}
+
 }  // namespace
 
 const Rule& RuleOf(std::string_view domain, std::string_view op) {
-  static const Rule kDefault = Sampled(24), kMove = Exact();
-  if (!domain.empty() && domain != "ai.onnx.preview" && domain != "ai.onnx.ml") return kDefault;
+  static const Rule kMove = Exact();
+  if (!domain.empty() && domain != "ai.onnx.preview" && domain != "ai.onnx.ml") return Default();
   if (const auto at = Rules().find(op); at != Rules().end()) return at->second;
   for (const std::string_view name : kMoves)
     if (name == op) return kMove;
-  return kDefault;
+  return Default();
 }
+
+bool IsDefault(const Rule& rule) { return &rule == &Default(); }
 
 }  // namespace braid::conformance

@@ -46,6 +46,8 @@ struct Rule {
 };
 
 const Rule& RuleOf(std::string_view domain, std::string_view op);
+// Whether that is the rule of operators that no table names.
+bool IsDefault(const Rule& rule);
 
 }  // namespace braid::conformance
 

@@ -92,9 +92,8 @@ WideNode::WideNode(const kit::Node& node, const reference::OpEntry& op, std::vec
   if ((node.op() == "ScatterElements" || node.op() == "ScatterND") &&
       node.String("reduction", "none") == "none")
     rule_.kind = Rule::kExact;
-  const std::string_view name = node.op();
-  // A maximum of distances, a mode that only takes the nearest: exact too.
-  if (name == "Dropout" && node.has_input(2)) rule_ = {.kind = Rule::kPointwise, .ulps = 2};
+  // What is left is scaled.
+  if (node.op() == "Dropout" && node.has_input(2)) rule_ = {.kind = Rule::kPointwise, .ulps = 2};
 }
 
 int32_t WideNode::TypeOf(size_t output) const {
@@ -507,6 +506,8 @@ std::vector<Wide> WideNode::Run(const std::vector<Wide>& inputs) {
   if (rule_.kind == Rule::kExact) return RunMoved(inputs);
   try {
     return RunWide(inputs);
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception&) {
     // The operator knows no double.
     return exact ? RunOwn(inputs) : RunOwnMoved(inputs);

@@ -7,6 +7,7 @@
 
 #include "conformance/oracle/oracle.h"
 #include "conformance/performance/performance.h"
+#include "conformance/run/generated.h"
 #include "conformance/run/target.h"
 
 namespace braid::conformance {
@@ -118,10 +119,9 @@ Result RunKernel(const Kernel& kernel, const std::string& devices, uint32_t arit
     // Times are told; a wrong output is wrong.
     if (!m.audit.empty()) result.outcome = Outcome::kFail;
   } catch (const TargetError& e) {
-    result.outcome = Outcome::kUnsupported;
-    result.text = fmt::format("{} ({})", e.what(), graph_status_name(e.status()));
+    Tell(e, &result);
   } catch (const std::exception& e) {
-    result.outcome = Outcome::kUnsupported;
+    result.outcome = Outcome::kInvalid;
     result.text = std::string("not measured: ") + e.what();
   }
   return result;

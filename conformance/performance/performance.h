@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kind "performance": how long a device takes for shapes of kernels that models are made of. Advisory: no
-// case of it fails. Each timed run has other inputs than the one before, and the outputs are looked at, so
-// that a device that gives out what it gave before, or does not wait for the end, shows.
+// Kind "performance": how long a device takes for shapes of kernels that models are made of. Times
+// never fail a case; errors after a yes and wrong outputs do. Each timed run has other inputs than the one
+// before, and the outputs are looked at, so that a device that gives out what it gave before, or does not
+// wait for the end, shows.
 #ifndef BRAID_CONFORMANCE_PERFORMANCE_PERFORMANCE_H_
 #define BRAID_CONFORMANCE_PERFORMANCE_PERFORMANCE_H_
 

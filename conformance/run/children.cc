@@ -295,9 +295,12 @@ class Pool {
                                 ? fmt::format("it crashed: {}{}", strsignal(WTERMSIG(status)), known)
                                 : fmt::format("it ended the process with status {}", WEXITSTATUS(status));
     Result r;
-    r.outcome = Outcome::kCrash;
+    // Nobody of the suite ends a child so without telling it: it is the kernel, where memory runs out.
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    r.outcome = killed ? Outcome::kResource : Outcome::kCrash;
     if (c.next < c.end) {
-      r.text = how;
+      r.text =
+          killed ? "its process was ended by SIGKILL, as the kernel does where there is no memory left" : how;
       Tell(jobs_[c.next], std::move(r), c.next, done_);
       if (c.next + 1 < c.end) Start(c.next + 1, c.end);
     } else if (status != 0) {

@@ -16,6 +16,13 @@ Result RunCase(const Case& c, Target& target, uint32_t arithmetic) {
   return result;
 }
 
+void Tell(const TargetError& e, Result* result) {
+  result->outcome = e.status() == GRAPH_UNSUPPORTED     ? Outcome::kUnsupported
+                    : e.status() == GRAPH_OUT_OF_MEMORY ? Outcome::kResource
+                                                        : Outcome::kFail;
+  result->text = std::string(e.what()) + " (" + graph_status_name(e.status()) + ")";
+}
+
 Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_t arithmetic) {
   Result result;
   BuiltCase built;
@@ -34,10 +41,7 @@ Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_
   try {
     got = target.Run(built);
   } catch (const TargetError& e) {
-    result.outcome = e.status() == GRAPH_UNSUPPORTED     ? Outcome::kUnsupported
-                     : e.status() == GRAPH_OUT_OF_MEMORY ? Outcome::kResource
-                                                         : Outcome::kFail;
-    result.text = std::string(e.what()) + " (" + graph_status_name(e.status()) + ")";
+    Tell(e, &result);
     return result;
   } catch (const TargetCrash& e) {
     result.outcome = Outcome::kCrash;

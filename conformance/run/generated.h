@@ -13,6 +13,8 @@
 
 namespace braid::conformance {
 
+// What an error of the device is for the report.
+void Tell(const TargetError& e, Result* result);
 // Runs what `build` makes and judges the outputs of each run. Fills outcome, text, worst and basis.
 Result RunBuilt(const std::function<BuiltCase()>& build, Target& target, uint32_t arithmetic);
 // Makes the case, runs it, and judges the outputs of each run. `arithmetic`: what the device declares.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -209,8 +210,10 @@ class Suite {
     target.peer = options_.peer;
     target.library = report_.plugin.library;
     const size_t colon = device.id.rfind(':');
-    target.index =
-        colon == std::string::npos ? 0 : static_cast<uint32_t>(std::stoul(device.id.substr(colon + 1)));
+    if (const char* end = device.id.data() + device.id.size();
+        colon != std::string::npos &&
+        std::from_chars(device.id.data() + colon + 1, end, target.index).ptr != end)
+      throw UsageError(fmt::format("'{}' is no device: PLUGIN:INDEX is one", device.id));
     target.arithmetic = device.arithmetic;
     target.level = LevelOf(options_.level);
     target.operators = conformance::LabelsOf(*selection_.profile);

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -315,7 +316,15 @@ TEST_P(Throws, Slot) {
       continue;
     }
     // What gives no status has nothing to tell.
-    if (status.ok()) continue;
+    static const std::set<std::string> kNoStatus = {"plugin.shutdown", "device.buffer_free", "device.close",
+                                                    "exec.destroy",    "fence.on_ready",     "fence.cancel",
+                                                    "fence.signal",    "fence.destroy"};
+    if (kNoStatus.contains(slot)) {
+      EXPECT_TRUE(status.ok()) << isolate << status;
+      continue;
+    }
+    // What is not always called.
+    if ((slot == "device.buffer_import" || slot == "fence.wait") && status.ok()) continue;
     EXPECT_TRUE(absl::IsInternal(status)) << isolate << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("thrown in ") + where.slot));
   }

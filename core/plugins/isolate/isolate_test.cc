@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/plugins/host.h"
+#include "core/plugins/isolate/board.h"
 #include "core/plugins/isolate/wire.h"
 #include "core/plugins/testing.h"
 #include "core/plugins/view.h"
@@ -424,6 +425,32 @@ TEST(Wire, OlderFormsComeAlong) {
   const braid_node& relu = *BRAID_AT(braid_node, g.nodes, g.node_stride, 2);
   ASSERT_EQ(relu.older, 3u);
   EXPECT_EQ(BRAID_AT(braid_node, g.nodes, g.node_stride, relu.older)->version, 5);
+}
+
+// Messages of all lengths, several times around the ring; those that came over the socket take no room of
+// their own.
+TEST(Board, MessagesGoAroundTheRing) {
+  using namespace isolate;
+  auto host = HostBoard::Create();
+  ASSERT_TRUE(host.ok()) << host.status();
+  const auto process = ProcessBoard::Open(dup((*host)->fd()));
+  ASSERT_NE(process, nullptr);
+  uint64_t all = 0;
+  for (uint32_t i = 0; all < 5 * BoardLayout::kRing; ++i) {
+    const bool elsewhere = i % 7 == 6;
+    std::string sent(elsewhere ? 0 : i * 997 % (HostBoard::kMaxInRing + 1), static_cast<char>('a' + i % 26));
+    RingHeader header;
+    header.header.id = i;
+    header.header.bytes = elsewhere ? RingHeader::kOverSocket : static_cast<uint32_t>(sent.size());
+    ASSERT_EQ((*host)->Put(header, sent), HostBoard::Room::kTaken) << i;
+    RingHeader got;
+    std::string payload;
+    process->Next(&got, &payload);
+    ASSERT_EQ(got.header.id, i);
+    ASSERT_EQ(got.header.bytes, header.header.bytes);
+    ASSERT_EQ(payload, sent) << i;
+    all += sent.size();
+  }
 }
 
 TEST(Wire, ReaderNeverReadsBeyond) {

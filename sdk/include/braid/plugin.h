@@ -157,7 +157,7 @@ typedef struct braid_verdict {
   int32_t code;
   uint32_t input, attr; /* the offending one's position in the node's inputs or attrs, or BRAID_NONE (as for attributes of an older form) */
   uint32_t group;       /* not BRAID_NONE: yes only if every node of this query with the same number is placed here in one segment */
-  char detail[112];     /* zero-terminated text for people: "kernel 17x17 exceeds 16" */
+  char detail[112];     /* zero-terminated text for people, never empty where it says no: "kernel 17x17 exceeds 16" */
 } braid_verdict;
 
 enum { BRAID_GUESSED = 0, BRAID_MODELLED = 1, BRAID_MEASURED = 2 };
@@ -264,7 +264,7 @@ typedef struct braid_health { uint32_t size, reserved; uint64_t memory_free; } b
 
 enum { BRAID_IO_STRIDES = 1u /* takes strides */, BRAID_IO_HOST_VALUE = 2u /* output shapes or dispatch need this input's value on the host */ };
 
-typedef struct braid_io_requirements { uint32_t size, flags; uint64_t alignment; uint32_t may_alias_input /* of an output: a value index, or BRAID_NONE */, reserved; } braid_io_requirements;
+typedef struct braid_io_requirements { uint32_t size, flags; uint64_t alignment; uint32_t may_alias_input /* of an output: an input of its size, or BRAID_NONE */, reserved; } braid_io_requirements;
 
 /* ---- What the host gives a plugin ------------------------------------------------------------------------------
  *
