@@ -217,6 +217,7 @@ def messages(braid: Command) -> None:
         (["bench", model, "--warmup", "1e300"], ["'1e300'", "at most 86400"]),
         (["bench", model, "--seconds", "nan"], ["'nan'"]),
         (["new-plugin", "Bad-Name"], ["'Bad-Name'"]),
+        (["new-plugin", "auto"], ["'auto'", "Braid's own"]),
         (["new-plugin", "acme", "--dir", "."], ["not empty"]),
     ):
         braid.says(*arguments, status=USAGE, words=words)

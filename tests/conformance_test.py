@@ -203,6 +203,36 @@ def outlives_faults(braid: Command) -> None:
     assert {results[case][0] for case in others} == {"pass"}, results
 
 
+def fails_what_others_made_good(braid: Command) -> None:
+    """A device that fails beside another one fails the case, though the other one gave the right result."""
+    case = "fusion/conv_relu_and_raw/cut=1"
+    configs = {call: ({"fail": {call: "INTERNAL"}}, {}, "fail") for call in ("compile", "submit", "transfer", "query")}
+    configs["crash"] = ({"faults": {"Relu": "segv"}}, {"BRAID_ISOLATE": "sim"}, "crash")
+    for name, (config, isolated, outcome) in configs.items():
+        command_test.os.environ.update({"BRAID_SIM": json.dumps({"devices": [config]}), **isolated})
+        try:
+            text = braid("conformance", "--device", "sim:0", "--filter", case, "--out", f"out_{name}", status=FAILED)
+            braid("conformance", "repro", case, "--out", f"case_{name}")
+            verified = braid("verify", f"case_{name}", "--device", "sim,reference", "--placements", "8", status=FAILED)
+        finally:
+            for variable in ("BRAID_SIM", *isolated):
+                del command_test.os.environ[variable]
+        assert text.endswith("\n0 passed, 1 failed, 0 skipped\n"), (name, text)
+        report = json.loads((braid.folder / f"out_{name}" / "report.json").read_text())
+        assert report["devices"][0]["cases"][0]["outcome"] == outcome, (name, report["devices"][0]["cases"][0])
+        assert " 0 failed" not in verified, (name, verified)
+
+
+def checks_itself_under_the_checked_layer(braid: Command) -> None:
+    """BRAID_CHECK=1, with which vendors work, is not taken for the plugin's doing."""
+    command_test.os.environ["BRAID_CHECK"] = "1"
+    try:
+        text = braid("conformance", "--device", "reference", "--level", "smoke", "--kind", "abi", "-j", "1")
+    finally:
+        del command_test.os.environ["BRAID_CHECK"]
+    assert ", 0 failed, " in text, text
+
+
 def leads_to_the_cause(braid: Command) -> None:
     """What a vendor has of a contract case: how to run it alone, in a debugger, and what must hold."""
     folder = braid.folder / "a folder"
@@ -275,6 +305,8 @@ command_test.TESTS = [
     certifies_only_the_whole,
     certifies,
     outlives_faults,
+    fails_what_others_made_good,
+    checks_itself_under_the_checked_layer,
     outlives_what_a_plugin_starts,
     leads_to_the_cause,
     tells_what_is_wrong,

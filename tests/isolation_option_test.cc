@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -113,6 +115,33 @@ TEST_F(IsolationOption, MoreConstantsThanDescriptors) {
   setrlimit(RLIMIT_NOFILE, &before);
   ASSERT_EQ(status, GRAPH_OK) << graph_last_error();
   EXPECT_EQ(TakeFloats(out), (std::vector<float>{1 + kConstants, -2 + kConstants * (kConstants - 1) / 2}));
+}
+
+// What a forked process has of an isolated device is lost there, and untouched for the process before.
+TEST_F(IsolationOption, AForkedProcessStartsItsOwn) {
+  const std::string model =
+      R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Neg(x) })";
+  const auto run = [](graph_t* graph) -> graph_status {
+    std::vector<float> x = {1, -2};
+    graph_tensor in = Floats(x, {2}), out = GRAPH_TENSOR_INIT;
+    const graph_status status = graph_run(graph, &in, 1, &out, 1);
+    if (status == GRAPH_OK && TakeFloats(out) != std::vector<float>{-1, 2}) return GRAPH_INTERNAL;
+    return status;
+  };
+  const GraphPtr graph = LoadIsolated(model);
+  ASSERT_EQ(run(graph.get()), GRAPH_OK) << graph_last_error();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(30);
+    if (run(graph.get()) != GRAPH_DEVICE_LOST) _exit(1);
+    if (std::string(graph_last_error()).find("forked") == std::string::npos) _exit(2);
+    _exit(run(LoadIsolated(model).get()) == GRAPH_OK ? 0 : 3);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(run(graph.get()), GRAPH_OK) << graph_last_error();
 }
 
 // A message that has no room in the ring goes over the socket.

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "conformance/run/crash.h"
+#include "core/plugins/checked/crash.h"
 #include "core/plugins/float_control.h"
 
 namespace braid::conformance {
@@ -79,8 +80,8 @@ HostState HostState::Now() {
   });
   for (int number = 1; number < static_cast<int>(s.handlers_.size()); ++number) {
     struct sigaction& a = s.handlers_[static_cast<size_t>(number)];
-    // The suite's own watch over crashes comes and goes with its cases.
-    if (sigaction(number, nullptr, &a) != 0 || IsCrashWatch(a)) a = {};
+    // The suite's own watch over crashes comes and goes with its cases, that of BRAID_CHECK with its layer.
+    if (sigaction(number, nullptr, &a) != 0 || IsCrashWatch(a) || checked::NamesSlots(a)) a = {};
   }
   pthread_sigmask(SIG_SETMASK, nullptr, &s.mask_);
   sched_getaffinity(0, sizeof s.processors_, &s.processors_);

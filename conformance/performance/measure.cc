@@ -64,6 +64,7 @@ class Session {
                   static_cast<uint32_t>(out.size()));
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     Check(status);
+    if (outputs_.empty()) CheckNoneLeftOut(graph_.get());
     outputs_.clear();
     for (graph_tensor& t : out) {
       outputs_.push_back(conformance::Copy(t));

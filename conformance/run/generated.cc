@@ -19,7 +19,10 @@ Result RunCase(const Case& c, Target& target, uint32_t arithmetic) {
 void Tell(const TargetError& e, Result* result) {
   result->outcome = e.status() == GRAPH_UNSUPPORTED     ? Outcome::kUnsupported
                     : e.status() == GRAPH_OUT_OF_MEMORY ? Outcome::kResource
-                                                        : Outcome::kFail;
+                    // An isolated plugin's process.
+                    : std::string_view(e.what()).find("was ended by signal") != std::string_view::npos
+                        ? Outcome::kCrash
+                        : Outcome::kFail;
   result->text = std::string(e.what()) + " (" + graph_status_name(e.status()) + ")";
 }
 

@@ -31,6 +31,7 @@ class OnDevice : public Target {
       const std::vector<std::string> before = BytesOf(in);
       Check(graph_run(graph.get(), in.data(), static_cast<uint32_t>(in.size()), out.tensors.data(),
                       static_cast<uint32_t>(out.tensors.size())));
+      CheckNoneLeftOut(graph.get());
       used_ = used_ || HasPart(graph.get());
       if (BytesOf(in) != before) throw TargetError(GRAPH_INTERNAL, "an input was changed by the run");
       results.emplace_back();
@@ -72,6 +73,22 @@ class OnDevice : public Target {
 };
 
 }  // namespace
+
+void CheckNoneLeftOut(graph_t* graph) {
+  const char* text = nullptr;
+  Check(graph_explain(graph, GRAPH_EXPLAIN_JSON, &text));
+  const nlohmann::json plan = nlohmann::json::parse(text);
+  const auto fail = [](const std::string& device, const std::string& why) {
+    if (why.find("was ended by signal") != std::string::npos) throw TargetCrash(why);
+    throw TargetError(GRAPH_DEVICE_LOST, device + " was left out: " + why);
+  };
+  for (const auto& device : plan["devices"])
+    if (device.contains("left_out")) fail(device["id"], device["left_out"]);
+  // Of some nodes only: where it did not compile them.
+  for (const auto& node : plan["nodes"])
+    for (const auto& verdict : node["verdicts"])
+      if (verdict["verdict"] == "LEFT_OUT") fail(verdict["device"], verdict.value("reason", ""));
+}
 
 std::unique_ptr<Target> DeviceTarget(const std::string& devices) {
   return std::make_unique<OnDevice>(devices);

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "absl/strings/numbers.h"
+#include "conformance/run/target.h"
 #include "tools/braid/command.h"
 
 namespace braid::cli {
@@ -134,7 +135,13 @@ Outcome RunSets(const Job& job, const LoadOptions& given, const Tolerance& wante
 Outcome RunCase(const Job& job, const LoadOptions& load, const Tolerance& tolerance) {
   static const bool checked = std::getenv("BRAID_CHECK") != nullptr;
   const uint64_t before = checked ? Violations() : 0;
-  const auto run = [](LoadedGraph& graph, const std::vector<HostData>& inputs) { return graph.Run(inputs); };
+  // A device that fails fails its case, whatever others gave in its place; but none that nobody asked for.
+  const bool named = load.device != "auto";
+  const auto run = [named](LoadedGraph& graph, const std::vector<HostData>& inputs) {
+    auto results = graph.Run(inputs);
+    if (named) conformance::CheckNoneLeftOut(graph.get());
+    return results;
+  };
   Outcome outcome = RunSets(job, load, tolerance, run);
   outcome.violations = checked ? Violations() - before : 0;
   if (outcome.violations == 0) return outcome;

@@ -43,8 +43,17 @@ void CheckName(const std::string& name) {
         fmt::format("'{}' can't be a plugin's name: lower-case letters, digits and _, a letter first", name));
 }
 
+// Names that mean something else in lists of devices, or plugins of Braid's own, which one of this name would
+// hide.
+void CheckFree(const std::string& name) {
+  for (const char* taken : {"auto", "braid", "reference", "cpu", "vulkan", "opencl", "cuda", "sim", "mutant"})
+    if (name == taken)
+      throw UsageError(fmt::format("'{}' can't be a plugin's name: it is one of Braid's own", name));
+}
+
 int Run(const std::string& name, std::string_view kind, const std::string& dir, bool json) {
   CheckName(name);
+  CheckFree(name);
   const fs::path folder = dir.empty() ? fs::path(name) : fs::path(dir);
   if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
     throw UsageError(fmt::format("{} is there already and not empty; nothing was written", folder.string()));

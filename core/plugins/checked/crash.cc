@@ -85,6 +85,10 @@ SlotMark::~SlotMark() {
   current_slot = outer_slot_;
 }
 
+bool NamesSlots(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == OnCrash;
+}
+
 void NameSlotsInCrashes() {
   for (int number : kSignals) {
     struct sigaction now;

@@ -4,6 +4,8 @@
 #ifndef BRAID_CORE_PLUGINS_CHECKED_CRASH_H_
 #define BRAID_CORE_PLUGINS_CHECKED_CRASH_H_
 
+#include <signal.h>
+
 namespace braid::checked {
 
 // This thread is in a slot as long as the object lives. Both strings live for ever.
@@ -21,6 +23,9 @@ class SlotMark {
 // From now on a signal that ends the process by default (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) first
 // writes the plugin and the slot to stderr. Signals that somebody else handles are left alone.
 void NameSlotsInCrashes();
+
+// Whether the action is that of NameSlotsInCrashes.
+bool NamesSlots(const struct sigaction& action);
 
 // "SIGSEGV", of one of these. May be called in a signal handler.
 const char* NameOfSignal(int number);

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -32,6 +33,10 @@ constexpr uint64_t kGraceNs = 1'000'000'000;
 constexpr uint64_t kCancelGraceNs = 10'000'000'000;
 constexpr int kPollMs = 100;
 constexpr uint64_t kSmallestBlock = 64 << 10;
+constexpr const char* kForked =
+    "isolation: this process was forked from the one that started the plugin's, and has no part in it; a "
+    "graph that "
+    "is loaded here starts its own";
 constexpr size_t kPoolBlocks = 64;
 constexpr uint64_t kPoolBytes = 256 << 20;
 
@@ -134,7 +139,21 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Start(const std::string&
   return connection;
 }
 
+uint64_t Connection::Forks() {
+  static std::atomic<uint64_t> forks{0};
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
+  (void)registered;
+  return forks.load(std::memory_order_relaxed);
+}
+
 Connection::~Connection() {
+  if (InFork()) {
+    // Its threads are not here, and its socket is that of the process before.
+    reader_.detach();
+    watcher_.detach();
+    if (pidfd_ >= 0) close(pidfd_);
+    return;
+  }
   closing_.store(true);
   channel_.Shut();
   if (reader_.joinable()) reader_.join();
@@ -143,6 +162,7 @@ Connection::~Connection() {
 }
 
 std::string Connection::why_lost() {
+  if (InFork()) return kForked;
   std::lock_guard<std::mutex> lock(mutex_);
   return why_lost_;
 }
@@ -331,6 +351,10 @@ std::string Connection::Overdue() {
 
 braid_status Connection::Call(Op op, const Writer& payload, std::string* result, const braid_graph* graph,
                               uint64_t deadline_ns, int fd) {
+  if (InFork()) {
+    ErrorSink::Set(kForked);
+    return BRAID_DEVICE_LOST;
+  }
   Waiting waiting;
   waiting.op = op;
   waiting.graph = graph;
@@ -453,6 +477,7 @@ std::shared_ptr<RemoteFence> Connection::NewFence(Op op, uint64_t deadline_ns) {
 }
 
 void Connection::Start(const Writer& payload, const std::shared_ptr<RemoteFence>& fence, uint64_t lane) {
+  if (InFork()) return Complete(fence, BRAID_DEVICE_LOST, kForked, 0, 0);
   std::string why;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -486,6 +511,10 @@ braid_status Connection::Settle(const std::shared_ptr<RemoteFence>& fence) {
 }
 
 braid_status Connection::Wait(const std::shared_ptr<RemoteFence>& fence, uint64_t timeout_ns) {
+  if (InFork() && fence->status.load() == BRAID_PENDING) {
+    Complete(fence, BRAID_DEVICE_LOST, kForked, 0, 0);
+    return BRAID_DEVICE_LOST;
+  }
   std::atomic<uint32_t>& word = fence->word();
   const auto done = [&] {
     return (word.load(std::memory_order_acquire) & kDone) != 0 || fence->status.load() != BRAID_PENDING;
@@ -526,6 +555,7 @@ void Connection::OnReady(const std::shared_ptr<RemoteFence>& fence,
 }
 
 void Connection::Cancel(const std::shared_ptr<RemoteFence>& fence) {
+  if (InFork()) return;
   if (Wait(fence, 0) != BRAID_PENDING) return;
   const uint64_t last = HostNow() + kCancelGraceNs;
   uint64_t deadline = fence->deadline_ns.load();
@@ -579,16 +609,20 @@ void Connection::Complete(const std::shared_ptr<RemoteFence>& fence, braid_statu
 }
 
 void Connection::Tell(Op op, uint64_t id, const Writer& payload) {
-  if (!lost_.load()) (void)Send(op, id, payload.data());
+  if (!lost()) (void)Send(op, id, payload.data());
 }
 
 void Connection::TellInOrder(Op op, uint64_t id) {
-  if (!lost_.load()) (void)Queue(op, id, {});
+  if (!lost()) (void)Queue(op, id, {});
 }
 
 std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
   uint64_t size = kSmallestBlock;
   while (size < bytes && size < (uint64_t{1} << 62)) size *= 2;
+  if (InFork()) {
+    auto unsent = SharedBlock::Create(size);
+    return unsent.ok() ? *std::move(unsent) : nullptr;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (auto& block : pool_) {
@@ -609,6 +643,7 @@ std::unique_ptr<SharedBlock> Connection::TakeBlock(uint64_t bytes) {
 }
 
 void Connection::GiveBack(std::unique_ptr<SharedBlock> block) {
+  if (InFork()) return;
   std::vector<std::unique_ptr<SharedBlock>> surplus;
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -76,7 +76,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   uint64_t NewId() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
-  bool lost() const { return lost_.load(); }
+  // Also in a process that was forked from the one that started it: there nothing of it is touched.
+  bool lost() const { return lost_.load() || InFork(); }
   std::string why_lost();
   pid_t pid() const { return pid_; }
   // The plugin's id, once it is known, for texts.
@@ -164,6 +165,10 @@ class Connection {
   const OnLost on_lost_;
   const uint64_t set_deadline_ns_ = DeadlineFromEnvironmentNs();
   std::atomic<uint64_t> next_id_{1};
+  bool InFork() const { return born_ != Forks(); }
+  // How often this process has been forked from another since the library was loaded.
+  static uint64_t Forks();
+  const uint64_t born_ = Forks();
   std::atomic<bool> lost_{false}, closing_{false};
   std::mutex numbered_mutex_;
   std::atomic<uint64_t> numbered_{0};  // messages of SendNumbered so far

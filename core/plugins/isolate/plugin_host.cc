@@ -78,6 +78,8 @@ int main(int argc, char** argv) {
   socklen_t size = sizeof host;
   if (getsockopt(kSocket, SOL_SOCKET, SO_PEERCRED, &host, &size) != 0 || getppid() != host.pid) return 1;
   for (int fd : {kSocket, kBoard}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  // What a plugin prints is not the application's output.
+  dup2(STDERR_FILENO, STDOUT_FILENO);
   auto board = ProcessBoard::Open(kBoard);
   if (board == nullptr) return 2;
   // No signal of the plugin's is handled there.
