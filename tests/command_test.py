@@ -526,7 +526,20 @@ def new_plugin_writes_its_files(braid: Command) -> None:
     braid.says("new-plugin", "my_chip", status=USAGE, words=["my_chip", "not empty"])
 
 
+def warns_of_isolation_of_nothing(braid: Command) -> None:
+    """A name in BRAID_ISOLATE that no plugin has is told: its plugin is not isolated."""
+    for value, warns in (("sim,acne", True), ("s*", False), ("1", False), ("0", False)):
+        os.environ["BRAID_ISOLATE"] = value
+        try:
+            text = braid("devices")
+        finally:
+            del os.environ["BRAID_ISOLATE"]
+        assert ("BRAID_ISOLATE names 'acne', which no plugin matches; there are " in text) == warns, (value, text)
+        assert "BRAID_ISOLATE names 's" not in text, text
+
+
 TESTS = [
+    warns_of_isolation_of_nothing,
     npy_of_every_type,
     npy_formats_and_shapes,
     npy_of_strings_and_types_that_numpy_lacks,

@@ -43,6 +43,22 @@ std::string GlobsOf(const std::string& value) {
   return value == "0" || value == "false" ? "" : value;
 }
 
+// Who isolates a plugin that is not there relies on what is not the case.
+void WarnOfIdleGlobs(const std::string& globs, const std::vector<PluginReport>& reports) {
+  for (const std::string_view glob : absl::StrSplit(globs, ',', absl::SkipWhitespace())) {
+    std::string ids;
+    bool fits = false;
+    for (const PluginReport& report : reports) {
+      if (report.id.empty()) continue;
+      fits = fits || MatchesGlobs(glob, report.id);
+      absl::StrAppend(&ids, ids.empty() ? "" : ", ", report.id);
+    }
+    if (!fits && !ids.empty())
+      HostLog(BRAID_LOG_WARNING, "",
+              absl::StrCat("BRAID_ISOLATE names '", glob, "', which no plugin matches; there are ", ids));
+  }
+}
+
 // The folder of the library (or program) that this code is in; "" if the loader cannot say.
 std::string OwnFolder() {
   Dl_info info;
@@ -198,6 +214,7 @@ void Registry::LoadLocked() {
   if (!discovered_) DiscoverLocked();
   if (loaded_) return;
   loaded_ = true;
+  WarnOfIdleGlobs(options_.isolate, reports_);
   for (size_t i = 0; i < reports_.size(); ++i) {
     PluginReport& report = reports_[i];
     if (report.outcome != PluginReport::kNotLoaded) continue;
