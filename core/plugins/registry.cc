@@ -18,6 +18,7 @@
 #include <iterator>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -423,14 +424,16 @@ std::vector<DirectoryReport> Registry::Directories() {
 std::string Registry::WhyNone() {
   std::string out = "no device: ";
   const std::vector<PluginReport> reports = Report();
-  absl::StrAppend(&out, reports.empty() ? "no plugin was found." : "no plugin that was found gave one.");
+  absl::StrAppend(&out, reports.empty() ? "no plugin was found" : "no plugin that was found gave one");
   for (const PluginReport& report : reports)
-    absl::StrAppend(&out, "\n  ", report.manifest, ": ", PluginReport::OutcomeName(report.outcome),
+    absl::StrAppend(&out, "; ", report.manifest, ": ", PluginReport::OutcomeName(report.outcome),
                     report.reason.empty() ? "" : ": ", report.reason);
-  absl::StrAppend(&out, "\n  Looked for manifests (*", kSuffix, ") in:");
+  absl::StrAppend(&out, "; looked for manifests (*", kSuffix, ") in");
+  const char* separator = " ";
   for (const DirectoryReport& directory : Directories())
-    absl::StrAppend(&out, "\n    ", directory.path, " (", directory.origin, "): ", directory.note);
-  absl::StrAppend(&out, "\n  BRAID_PLUGIN_PATH adds folders, separated by colons.");
+    absl::StrAppend(&out, std::exchange(separator, ", "), directory.path, " (", directory.origin,
+                    "): ", directory.note);
+  absl::StrAppend(&out, "; BRAID_PLUGIN_PATH adds folders, separated by colons");
   return out;
 }
 
