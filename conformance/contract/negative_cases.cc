@@ -86,7 +86,7 @@ void Misaligned(Bench& b) {
         StatusText(status), text);
   Check(status == BRAID_OK || !text.empty(), "ABI-036: INVALID_ARGUMENT comes without a text");
   if (status == BRAID_OK) {
-    run.Collect(nullptr);
+    run.Collect();
     run.ExpectRight();
   }
   ExpectStillRight(b, w, exec);
@@ -104,7 +104,7 @@ void Deadline(Bench& b) {
         "ABI-055: a run with a deadline in the past ends with {}: {}", StatusText(status), text);
   Check(status == BRAID_OK || !text.empty(), "ABI-036: TIMEOUT comes without a text");
   if (status == BRAID_OK) {
-    run.Collect(nullptr);
+    run.Collect();
     run.ExpectRight();
   }
   ExpectStillRight(b, w, exec);

@@ -10,6 +10,24 @@ void Check(graph_status status) {
   if (status != GRAPH_OK) throw TargetError(status, graph_last_error());
 }
 
+nlohmann::json PlanOf(graph_t* graph) {
+  const char* text = nullptr;
+  Check(graph_explain(graph, GRAPH_EXPLAIN_JSON, &text));
+  return nlohmann::json::parse(text);
+}
+
+void CheckNoneLeftOut(const nlohmann::json& plan) {
+  const auto fail = [](const std::string& device, const std::string& why) {
+    throw TargetError(GRAPH_DEVICE_LOST, device + " was left out: " + why);
+  };
+  for (const auto& device : plan["devices"])
+    if (device.contains("left_out")) fail(device["id"], device["left_out"]);
+  // Of some nodes only: where it did not compile them.
+  for (const auto& node : plan["nodes"])
+    for (const auto& verdict : node["verdicts"])
+      if (verdict["verdict"] == "LEFT_OUT") fail(verdict["device"], verdict.value("reason", ""));
+}
+
 class OnDevice : public Target {
  public:
   explicit OnDevice(std::string devices) : devices_(std::move(devices)) {}
@@ -31,8 +49,9 @@ class OnDevice : public Target {
       const std::vector<std::string> before = BytesOf(in);
       Check(graph_run(graph.get(), in.data(), static_cast<uint32_t>(in.size()), out.tensors.data(),
                       static_cast<uint32_t>(out.tensors.size())));
-      CheckNoneLeftOut(graph.get());
-      used_ = used_ || HasPart(graph.get());
+      const nlohmann::json plan = PlanOf(graph.get());
+      CheckNoneLeftOut(plan);
+      used_ = used_ || HasPart(plan);
       if (BytesOf(in) != before) throw TargetError(GRAPH_INTERNAL, "an input was changed by the run");
       results.emplace_back();
       for (const graph_tensor& t : out.tensors) results.back().push_back(Copy(t));
@@ -44,10 +63,7 @@ class OnDevice : public Target {
 
  private:
   // Whether a segment of the plan is the device's.
-  bool HasPart(graph_t* graph) const {
-    const char* text = nullptr;
-    Check(graph_explain(graph, GRAPH_EXPLAIN_JSON, &text));
-    const nlohmann::json plan = nlohmann::json::parse(text);
+  bool HasPart(const nlohmann::json& plan) const {
     for (const auto& device : plan["devices"])
       if (device["segments"] > 0 &&
           (device["id"] == devices_ || device["id"].get<std::string>().starts_with(devices_ + ":")))
@@ -74,21 +90,7 @@ class OnDevice : public Target {
 
 }  // namespace
 
-void CheckNoneLeftOut(graph_t* graph) {
-  const char* text = nullptr;
-  Check(graph_explain(graph, GRAPH_EXPLAIN_JSON, &text));
-  const nlohmann::json plan = nlohmann::json::parse(text);
-  const auto fail = [](const std::string& device, const std::string& why) {
-    if (why.find("was ended by signal") != std::string::npos) throw TargetCrash(why);
-    throw TargetError(GRAPH_DEVICE_LOST, device + " was left out: " + why);
-  };
-  for (const auto& device : plan["devices"])
-    if (device.contains("left_out")) fail(device["id"], device["left_out"]);
-  // Of some nodes only: where it did not compile them.
-  for (const auto& node : plan["nodes"])
-    for (const auto& verdict : node["verdicts"])
-      if (verdict["verdict"] == "LEFT_OUT") fail(verdict["device"], verdict.value("reason", ""));
-}
+void CheckNoneLeftOut(graph_t* graph) { CheckNoneLeftOut(PlanOf(graph)); }
 
 std::unique_ptr<Target> DeviceTarget(const std::string& devices) {
   return std::make_unique<OnDevice>(devices);

@@ -40,8 +40,8 @@ class Target {
   virtual bool UsedDevice() const { return true; }
 };
 
-// Throws TargetError, or TargetCrash where its process ended, if a device was left out of the graph: whatever
-// other devices then gave, this one has failed.
+// Throws TargetError if a device was left out of the graph: whatever other devices then gave, this one has
+// failed.
 void CheckNoneLeftOut(graph_t* graph);
 
 using TargetMaker = std::function<std::unique_ptr<Target>()>;

@@ -293,8 +293,8 @@ absl::Status ReadSparseTensor(const pb::SparseTensorProto& sparse, Origin& origi
   absl::StatusOr<std::shared_ptr<const Constant>> data = ReadTensor(values, origin);
   if (!data.ok()) return data.status();
   const bool strings = values.data_type() == pb::TensorProto::STRING;
-  // What an empty string takes of protobuf's memory.
   if (strings && elements > INT32_MAX) return bad("has more strings than protobuf can hold");
+  // What an empty string takes of protobuf's memory.
   if (strings) bytes = elements * (sizeof(std::string) + sizeof(std::string*));
   origin.dense_bytes += std::min<uint64_t>((*data)->bytes, kMaxBytes / 128) * 64;
   if (bytes > origin.dense_bytes)
